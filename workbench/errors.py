@@ -1,0 +1,39 @@
+"""BadInput, the one exception meant for users, and the few checks that word its messages.
+
+Template: ``{What} must be {constraint}; got {value}. {The fix, or a hint}``. Everything that is not a BadInput is a bug of
+ours and keeps its traceback.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class BadInput(ValueError):
+    """What the user asked for cannot be done; the message is one sentence they can act on."""
+
+
+class NotFinite(BadInput):
+    """A NaN or an infinity turned up in a model's activations or logits."""
+
+
+def one_of(what: str, value: object, allowed: Iterable[object]) -> None:
+    """Raise BadInput unless `value` is among `allowed`; suggests the nearest name."""
+    options = list(allowed)
+    if value in options:
+        return
+    near = difflib.get_close_matches(str(value), [str(option) for option in options], n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    listed = ", ".join(repr(option) for option in options)
+    raise BadInput(f"{what} must be one of {listed}; got {value!r}.{hint}")
+
+
+def at_least(what: str, value: float, least: float) -> None:
+    """Raise BadInput unless `value` >= `least`."""
+    if not value >= least:
+        raise BadInput(f"{what} must be at least {least}; got {value!r}.")
+
+
+def within(what: str, value: float, low: float, high: float) -> None:
+    """Raise BadInput unless `low` <= `value` < `high`."""
+    if not low <= value < high:
+        raise BadInput(f"{what} must be from {low} to {high - 1}; got {value!r}.")
