@@ -1,0 +1,1 @@
+"""Circuit workbench: see how transformers compute."""

