@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """The folder for everything kept between runs: WORKBENCH_HOME, else the user's cache folder. It may not exist yet."""
+    """The folder for everything kept between runs: WORKBENCH_HOME, else the user's cache folder; it may not exist."""
     given = os.environ.get("WORKBENCH_HOME")
     if given:
         return Path(given).expanduser()
