@@ -27,13 +27,13 @@ def one_of(what: str, value: object, allowed: Iterable[object]) -> None:
     raise BadInput(f"{what} must be one of {listed}; got {value!r}.{hint}")
 
 
-def at_least(what: str, value: float, least: float) -> None:
+def at_least(what: str, value: int | float, least: int | float) -> None:
     """Raise BadInput unless `value` >= `least`."""
     if not value >= least:
         raise BadInput(f"{what} must be at least {least}; got {value!r}.")
 
 
-def within(what: str, value: float, low: float, high: float) -> None:
+def within(what: str, value: int | float, low: int | float, high: int | float) -> None:
     """Raise BadInput unless `low` <= `value` < `high`."""
     if not low <= value < high:
         raise BadInput(f"{what} must be from {low} to {high - 1}; got {value!r}.")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 Item = TypeVar("Item")
 
@@ -34,10 +34,11 @@ class Step:
     """
 
     label: str
-    done: float
-    total: float | None
+    done: int | float
+    total: int | float | None
 
 
+@runtime_checkable
 class Ledger(Protocol):
     """Finished pieces of a long loop, by name; survives a kill."""
 
@@ -97,7 +98,7 @@ def show(make: Callable[[], Any]) -> None:
 class Bar:
     """A progress bar, or the listener standing in for it; `advance` reports and may raise Stopped."""
 
-    def __init__(self, label: str, total: float | None, unit: str = "it", bytes: bool = False):
+    def __init__(self, label: str, total: int | float | None, unit: str = "it", bytes: bool = False):
         self._listener = _listener.get()
         self._label, self._total, self._done = label, total, 0.0
         self._bar = None
@@ -111,7 +112,7 @@ class Bar:
         else:
             self._listener(Step(label, 0.0, total))
 
-    def advance(self, amount: float = 1) -> None:
+    def advance(self, amount: int | float = 1) -> None:
         self._done += amount
         if self._bar is not None:
             self._bar.update(amount)
@@ -124,7 +125,7 @@ class Bar:
 
 
 @contextmanager
-def bar(label: str, total: float | None = None, *, unit: str = "it", bytes: bool = False) -> Iterator[Bar]:
+def bar(label: str, total: int | float | None = None, *, unit: str = "it", bytes: bool = False) -> Iterator[Bar]:
     """A bar advanced by hand, for work that is not a plain loop."""
     made = Bar(label, total, unit, bytes)
     try:
@@ -133,7 +134,7 @@ def bar(label: str, total: float | None = None, *, unit: str = "it", bytes: bool
         made.close()
 
 
-def track(items: Iterable[Item], label: str, total: float | None = None) -> Iterator[Item]:
+def track(items: Iterable[Item], label: str, total: int | float | None = None) -> Iterator[Item]:
     """Yield `items`, reporting each one finished under `label`.
 
     Args:

@@ -1,0 +1,62 @@
+"""Shared, read-only models and pairs. Tiny models are folders in the hub's format, loaded by the same loader as any other."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import pytest
+import torch
+
+from tests import families
+from workbench.models import load
+from workbench.pairs import Pairs, pairs_from_ids
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_store(tmp_path_factory):
+    """Tests never touch the user's own store."""
+    os.environ["WORKBENCH_STORE"] = str(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="session")
+def model_of(tmp_path_factory):
+    """The tiny random model of a family, loaded once."""
+    loaded = {}
+
+    def get(family: str):
+        if family not in loaded:
+            folder = families.save(family, tmp_path_factory.mktemp(family))
+            loaded[family] = load(str(folder), device="cpu")
+        return loaded[family]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def llama(model_of):
+    return model_of("llama")
+
+
+@pytest.fixture(scope="session")
+def smollm():
+    """SmolLM2-135M, fetched once into the cache folder."""
+    return load("smollm2-135m", device="cpu")
+
+
+def toy_pairs(model, n: int = 3, length: int = 7, ragged: bool = False, seed: int = 0) -> Pairs:
+    """Random prompts of the 23-word vocabulary that first differ at position 2, with two right answers."""
+    made = torch.Generator().manual_seed(seed)
+    lengths = [length - (i % 2 if ragged else 0) for i in range(n)]
+    clean = [torch.randint(2, families.VOCAB, (size,), generator=made).tolist() for size in lengths]
+    corrupt = [[*row[:2], (row[2] - 2 + 1 + i) % 21 + 2, *row[3:]] for i, row in enumerate(clean)]
+    return pairs_from_ids(
+        model.tokenizer,
+        "toy",
+        clean,
+        corrupt,
+        right=[[3, 4]] * n,
+        wrong=[[5 + i % 3] for i in range(n)],
+        positions={"HERE": [2 + i % 2 for i in range(n)]},
+        params={"n": n, "seed": seed},
+    )

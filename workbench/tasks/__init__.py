@@ -1,0 +1,26 @@
+"""Tasks: makers of Pairs, one file each. `custom` makes them of the user's own rows."""
+
+from workbench.tasks import (
+    capitals,
+    docstring,
+    gendered_pronouns,
+    greater_than,
+    ioi,
+    repeated_tokens,
+    subject_verb,
+)
+from workbench.tasks.task import Catalogue, Task
+
+TASKS: dict[str, Task] = Catalogue(
+    {
+        "ioi": ioi.TASK,
+        "greater_than": greater_than.TASK,
+        "gendered_pronouns": gendered_pronouns.TASK,
+        "subject_verb": subject_verb.TASK,
+        "capitals": capitals.TASK,
+        "docstring": docstring.TASK,
+        "repeated_tokens": repeated_tokens.TASK,
+    }
+)
+
+__all__ = ["TASKS", "Task"]
