@@ -1,0 +1,161 @@
+"""Direct logit attribution: what each component writes straight into the answer, past all later layers."""
+
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float
+from torch import Tensor
+
+from workbench.errors import one_of
+from workbench.hooks import hooked, read
+from workbench.methods.method import Method
+from workbench.pairs import Pairs
+from workbench.result import Scores
+from workbench.sites import Site
+from workbench.unembed import answer_direction, scale_of, soft_cap, through_norm
+
+TITLE = "Direct logit attribution"
+
+
+def run(model: Any, pairs: Pairs, *, by: str = "head", of: str = "clean") -> Scores:
+    """The share of each head, MLP or embedding in the logit difference, with the final norm's divisor held.
+
+    Convention: + writes towards the right answer and away from the wrong one. With `by='component'` the shares add up to
+    the logit difference exactly, before a soft cap; several right or wrong answers count by the mean of their logits.
+    Source: Elhage et al. 2021, https://transformer-circuits.pub/2021/framework; nostalgebraist 2020.
+
+    Args:
+        model: The model.
+        pairs: The prompts.
+        by: 'head' (layer × head), 'layer' (layer × attention or MLP), or 'component' (every term of the sum).
+        of: Which prompts: 'clean' or 'corrupt'.
+    Returns:
+        Scores over (layer, head, prompt), (layer, part, prompt) or (component, prompt), in logits. 0 writes nothing in the
+        direction of the answer.
+    Raises:
+        BadInput: When a parameter is none of these.
+    """
+    one_of("by", by, ("head", "layer", "component"))
+    one_of("of", of, ("clean", "corrupt"))
+    tokens = (pairs.clean if of == "clean" else pairs.corrupt).to(model.cfg.device)
+    written = _Written(model, pairs, tokens)
+    heads, bias, mlps = written.heads(), written.attention_bias(), written.mlps()
+    if by == "head":
+        values, dims = heads, ("layer", "head", "prompt")
+        coords: dict[str, Any] = {"layer": np.arange(heads.shape[0]), "head": np.arange(heads.shape[1])}
+    elif by == "layer":
+        values, dims = torch.stack([heads.sum(1) + bias, mlps], 1), ("layer", "part", "prompt")
+        coords = {"layer": np.arange(heads.shape[0]), "part": ["attention", "MLP"]}
+    else:
+        values, names = written.components(heads, bias, mlps)
+        dims, coords = ("component", "prompt"), {"component": names}
+    notes = {"sign": f"+ writes towards the right answer ({of} prompts)"}
+    if soft_cap(model):
+        notes["cap"] = "before the soft cap of the logits"
+    return Scores(
+        title=TITLE,
+        unit="logits",
+        values=xr.DataArray(
+            values.double().cpu().numpy(), dims=dims, coords={**coords, "prompt": np.arange(len(pairs))}
+        ),
+        notes=notes,
+    )
+
+
+class _Written:
+    """What every component writes at the position that is read, dotted with the answer's direction."""
+
+    def __init__(self, model: Any, pairs: Pairs, tokens: Tensor):
+        self.model, self.end = model, pairs.end.to(tokens.device)
+        self.rows = torch.arange(len(pairs), device=tokens.device)
+        layers = range(model.cfg.n_layers)
+        names = ("z", "attn_out", "mlp_out")
+        sites = [Site(name, layer) for layer in layers for name in names]
+        edges = [Site("resid_pre", 0), Site("resid_post", model.cfg.n_layers - 1)]
+        self.post_scales: dict[int, Tensor] = {}
+        with _keeping_post_norms(model, self.post_scales):
+            _, self.kept = read(model, tokens, pairs.end, [*sites, *edges])
+        final = self._at_end(edges[1]).unsqueeze(1)
+        self.scale = scale_of(model.ln_final, final)[:, 0]
+        direction, self.bias = answer_direction(model, pairs.right, pairs.wrong)
+        self.direction = direction
+
+    def _at_end(self, site: Site) -> Tensor:
+        return self.kept[site][self.rows, self.end]
+
+    def _share(self, piece: Float[Tensor, "batch *any d_model"]) -> Float[Tensor, "*any batch"]:
+        extra = piece.ndim - 2
+        scale = self.scale.reshape(-1, *[1] * (extra + 1))
+        direction = self.direction.reshape(self.direction.shape[0], *[1] * extra, -1)
+        share = (through_norm(self.model.ln_final, piece, scale) * direction).sum(-1)
+        return share.movedim(0, -1)
+
+    def _through_post_norm(self, layer: int, piece: Tensor) -> Tensor:
+        """In models with a norm after attention a head's write passes that norm, its divisor held too."""
+        block = self.model.blocks[layer]
+        if not hasattr(block, "ln1_post"):
+            return piece
+        scale = self.post_scales[layer][self.rows, self.end]
+        return through_norm(block.ln1_post, piece, scale.reshape(-1, *[1] * (piece.ndim - 1)))
+
+    def heads(self) -> Float[Tensor, "layer head batch"]:
+        shares = []
+        for layer, block in enumerate(self.model.blocks):
+            write = torch.einsum("bhd,hdm->bhm", self._at_end(Site("z", layer)), block.attn.W_O.detach())
+            shares.append(self._share(self._through_post_norm(layer, write)))
+        return torch.stack(shares)
+
+    def attention_bias(self) -> Float[Tensor, "layer batch"]:
+        """What attention writes whatever its heads do."""
+        shares = []
+        for layer, block in enumerate(self.model.blocks):
+            bias = getattr(block.attn, "b_O", None)
+            bias = torch.zeros(self.model.cfg.d_model, device=self.direction.device) if bias is None else bias.detach()
+            shares.append(self._share(self._through_post_norm(layer, bias.expand(len(self.rows), -1))))
+        return torch.stack(shares)
+
+    def mlps(self) -> Float[Tensor, "layer batch"]:
+        return torch.stack([self._share(self._at_end(Site("mlp_out", layer))) for layer in range(self.model.cfg.n_layers)])
+
+    def components(self, heads: Tensor, bias: Tensor, mlps: Tensor) -> tuple[Float[Tensor, "component batch"], list[str]]:
+        """Every term of the sum, and its name."""
+        norm = self.model.ln_final
+        constant = self.bias.clone()
+        if not norm.uses_rms_norm and norm.bias is not None:
+            constant = constant + self.direction @ norm.bias.detach()
+        terms, names = [self._share(self._at_end(Site("resid_pre", 0)))], ["embedding"]
+        for layer in range(heads.shape[0]):
+            terms += [*heads[layer], bias[layer], mlps[layer]]
+            names += [*(f"L{layer}H{head}" for head in range(heads.shape[1])), f"L{layer} bias", f"L{layer} MLP"]
+        return torch.stack([*terms, constant]), [*names, "constant"]
+
+
+class _keeping_post_norms:
+    """Context that keeps the divisors of the norms after attention, where a model has them."""
+
+    def __init__(self, model: Any, kept: dict[int, Tensor]):
+        self._contexts = [
+            hooked(block.ln1_post.hook_scale, self._keeper(kept, layer))
+            for layer, block in enumerate(model.blocks)
+            if hasattr(block, "ln1_post")
+        ]
+
+    @staticmethod
+    def _keeper(kept: dict[int, Tensor], layer: int):
+        def keep(scale: Tensor) -> None:
+            kept[layer] = scale.detach().clone()
+
+        return keep
+
+    def __enter__(self) -> None:
+        for context in self._contexts:
+            context.__enter__()
+
+    def __exit__(self, *problem) -> None:
+        for context in reversed(self._contexts):
+            context.__exit__(None, None, None)
+
+
+METHOD = Method("dla", TITLE, "Elhage et al. 2021, A Mathematical Framework for Transformer Circuits", run)
