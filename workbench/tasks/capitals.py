@@ -16,17 +16,16 @@ TEMPLATES = (
     "The capital of {COUNTRY} is the city of",
     "The government of {COUNTRY} has its seat in the city of",
     "She moved to {COUNTRY} and found a flat in the capital,",
-    "Ask anyone for the capital of {COUNTRY} and the answer is",
+    "Every child in {COUNTRY} knows that the capital is",
 )
 
 
-def make(
-    model: Any, n: int = 8, seed: int = 0, *, template: int | Literal["all"] | None = None
-) -> Pairs:
+def make(model: Any, n: int = 8, seed: int = 0, *, template: int | Literal["all"] | None = None) -> Pairs:
     """Pairs whose right answer is the capital of the country, and whose wrong answer is that of the corrupt country.
 
-    Convention: positions are COUNTRY and END; the answers change places on the corrupt prompt. Source: the relation between
-    country and capital of Hernandez et al. 2023, https://arxiv.org/abs/2308.09124, appendix A; list and sentences our own.
+    Convention: positions are COUNTRY and END; the answers change places on the corrupt prompt. Source: the relation
+    between country and capital of Hernandez et al. 2023, https://arxiv.org/abs/2308.09124, appendix A; list and
+    sentences our own.
 
     Args:
         model: A model with a tokenizer, or a tokenizer.

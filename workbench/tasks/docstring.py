@@ -21,11 +21,11 @@ from workbench.tasks.words import one_token_words, tokenizer_of
 
 
 def make(model: Any, n: int = 8, seed: int = 0, *, n_before: int = 2, n_after: int = 1) -> Pairs:
-    """Pairs whose right answer is the third documented parameter, and whose wrong answers are all others of the definition.
+    """Pairs whose right answer is the third documented parameter, and whose wrong answers are the definition's others.
 
-    Convention: positions are A_def, B_def, ',_B' (the token after B_def), C_def, A_doc, B_doc and END (the third ':param').
-    The corrupt prompt has five further names in the places of the three parameters in the definition and of the two in the
-    docstring ('random_random': nothing in it can be copied). Source: Heimersheim & Janiak 2023,
+    Convention: positions are A_def, B_def, ',_B' (the token after B_def), C_def, A_doc, B_doc and END (the third
+    ':param'). The corrupt prompt has five further names in the places of the three parameters in the definition and of
+    the two in the docstring ('random_random': nothing in it can be copied). Source: Heimersheim & Janiak 2023,
     https://www.alignmentforum.org/posts/u6KXXmKFbXfWzoAXn/a-circuit-for-python-docstrings-in-a-4-layer-attention-only;
     the counts of parameters and words are those of its published prompts.
 

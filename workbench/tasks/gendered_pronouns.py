@@ -33,10 +33,10 @@ def make(
 ) -> Pairs:
     """Pairs whose right answer is the pronoun of the name, and whose wrong answer is the other one.
 
-    Convention: positions are NAME and END; the corrupt prompt has a name of the other gender, so the answers change places.
-    Source: Mathwin et al. 2023, Identifying a preliminary circuit for predicting gendered pronouns in GPT-2 small,
-    https://cmathw.itch.io/identifying-a-preliminary-circuit-for-predicting-gendered-pronouns-in-gpt-2-smal; we use
-    several sentences, all of our own.
+    Convention: positions are NAME and END; the corrupt prompt has a name of the other gender, so the answers change
+    places. Source: Mathwin et al. 2023, Identifying a preliminary circuit for predicting gendered pronouns in GPT-2
+    small, https://cmathw.itch.io/identifying-a-preliminary-circuit-for-predicting-gendered-pronouns-in-gpt-2-smal; we
+    use several sentences, all of our own.
 
     Args:
         model: A model with a tokenizer, or a tokenizer.

@@ -1,7 +1,7 @@
 """Greater-than: an event that began in one year ends in a later one.
 
-"The war lasted from the year 1732 to the year 17" -> "33" to "99". Which token answers depends on how the tokenizer cuts a
-year, so the prompt stops before the token that holds the tens digit of the second year:
+"The war lasted from the year 1732 to the year 17" -> "33" to "99". Which token answers depends on how the tokenizer
+cuts a year, so the prompt stops before the token that holds the tens digit of the second year:
 
     cut        first year       prompt ends   right            wrong             corrupt
     17|32      17|32            17            33 … 99          00 … 32           17|01
@@ -23,7 +23,7 @@ from workbench.errors import BadInput, within
 from workbench.pairs import Pairs, encode, pairs_from_ids, token_strings
 from workbench.tasks.prompts import draw_distinct
 from workbench.tasks.task import Task
-from workbench.tasks.words import one_token_words, tokenizer_of
+from workbench.tasks.words import one_token_words, split, tokenizer_of
 
 _BEFORE = "the year"
 
@@ -44,9 +44,10 @@ class Cut:
 def make(model: Any, n: int = 8, seed: int = 0, *, century: int = 17) -> Pairs:
     """Pairs whose right answers are the later years of the century, and whose wrong ones are the earlier.
 
-    Convention: positions are YY (the token with the first year's last two digits or more) or, where the tokenizer has the
-    units in a token of their own, TENS; and END. In the corrupt prompt that one token is 01, or its tens digit is 0.
-    Source: Hanna et al. 2023, https://arxiv.org/abs/2305.00586, section 2; cuts other than two and two digits are our own.
+    Convention: positions are YY (the token with the first year's last two digits or more) or, where the tokenizer has
+    the units in a token of their own, TENS; and END. In the corrupt prompt that one token is 01, or its tens digit is
+    0. Source: Hanna et al. 2023, https://arxiv.org/abs/2305.00586, section 2; cuts other than two and two digits are
+    our own.
 
     Args:
         model: A model with a tokenizer, or a tokenizer.
@@ -56,7 +57,8 @@ def make(model: Any, n: int = 8, seed: int = 0, *, century: int = 17) -> Pairs:
     Returns:
         Pairs.
     Raises:
-        BadInput: When too few events are one token, or the tokenizer cuts the years of the century into no common pieces.
+        BadInput: When too few events are one token, or the tokenizer cuts the years of the century into no common
+            pieces.
     """
     within("greater_than: century", century, 10, 21)
     tokenizer = tokenizer_of(model)
@@ -74,7 +76,9 @@ def make(model: Any, n: int = 8, seed: int = 0, *, century: int = 17) -> Pairs:
 
     drawn = draw_distinct(n, draw, key=lambda pair: pair)
     clean = [_prompt(tokenizer, event, cuts[year], century * 100 + year, piece) for event, year in drawn]
-    corrupt = [_prompt(tokenizer, event, cuts[years[year]], century * 100 + years[year], piece) for event, year in drawn]
+    corrupt = [
+        _prompt(tokenizer, event, cuts[years[year]], century * 100 + years[year], piece) for event, year in drawn
+    ]
     at = [int(cuts[year].digits[piece]) for _, year in drawn]
     return pairs_from_ids(
         tokenizer,
@@ -93,8 +97,10 @@ def _prompt(tokenizer: Any, event: str, cut: Cut, year: int, piece: int) -> tupl
     ids = encode(tokenizer, f"The {event} lasted from {_BEFORE} {year} to {_BEFORE} {year}")
     size = len(cut.ids)
     if tuple(ids[len(start) : len(start) + size]) != cut.ids or tuple(ids[-size:]) != cut.ids:
-        split = "|".join(token_strings(tokenizer, ids))
-        raise BadInput(f"greater_than: both years must be cut into the same pieces; got {split}. Take another model.")
+        raise BadInput(
+            f"greater_than: both years must be cut into the same pieces; got {split(tokenizer, ids)}. "
+            "Take another model."
+        )
     return ids[: len(ids) - size + piece], len(start) + piece
 
 
@@ -129,8 +135,8 @@ def _values(tokenizer: Any, century: int, cuts: dict[int, Cut], piece: int) -> d
     """What the asked piece can be: its number -> its token."""
     values = {int(cut.digits[piece]): cut.ids[piece] for cut in cuts.values()}
     layout = next(iter(cuts.values())).layout
-    # A well-known year can be a token of its own (" 1776"); its two digits are an answer like the others, and some other
-    # century has them.
+    # A well-known year can be a token of its own (" 1776"); its two digits are an answer like the others, and some
+    # other century has them.
     if len(cuts) < 100 and layout[piece] <= 2:
         before = encode(tokenizer, _BEFORE)
         others = (_cut(tokenizer, year, before) for year in range(1000, 2100))
@@ -148,9 +154,9 @@ def _has_both(year: int, units: bool) -> bool:
 
 
 def _uncut(tokenizer: Any, century: int) -> BadInput:
-    split = "|".join(token_strings(tokenizer, encode(tokenizer, f"{_BEFORE} {century}32")))
+    example = split(tokenizer, encode(tokenizer, f"{_BEFORE} {century}32"))
     return BadInput(
-        f"greater_than: the years of a century must be cut into the same pieces of digits; got {split}. "
+        f"greater_than: the years of a century must be cut into the same pieces of digits; got {example}. "
         "Take another century or another model."
     )
 

@@ -23,11 +23,11 @@ TEMPLATES = (
     "The day that {first} and {second} spent at the {place} was long. Before sunset {S2} lent the {object} to",
     "Because {first} and {second} both worked at the {place}, {S2} could bring the {object} to",
     "Once {first} and {second} had reached the {place}, {S2} threw the {object} to",
-    "Last Sunday {first} and {second} cleaned the {place} together. When it was done, {S2} sent the {object} to",
-    "As soon as {first} and {second} got back from the {place}, {S2} returned the {object} to",
+    "Last Sunday {first} and {second} cleaned the {place} together. When it was done, {S2} gave the {object} to",
+    "As soon as {first} and {second} got back from the {place}, {S2} showed the {object} to",
     "At the {place}, {first} and {second} shared a table. After lunch {S2} delivered the {object} to",
     "Then {first} and {second} had a bitter quarrel, and in the end {S2} apologized to",
-    "After a heated debate between {first} and {second}, it was {S2} who first wrote to",
+    "After a heated debate between {first} and {second}, {S2} finally apologized to",
 )
 
 
@@ -42,9 +42,10 @@ def make(
 ) -> Pairs:
     """Pairs whose right answer is the indirect object and whose wrong answer is the subject.
 
-    Convention: positions are IO, S1, S1+1 (the token after S1), S2 and END; names are one token, so that all prompts of one
-    template and one order share a layout. Source: Wang et al. 2022, https://arxiv.org/abs/2211.00593, section 2; the
-    corruption 's2' is the default of Hanna et al. 2024, https://arxiv.org/abs/2403.17806. Sentences and words are our own.
+    Convention: positions are IO, S1, S1+1 (the token after S1), S2 and END; names are one token, so that all prompts of
+    one template and one order share a layout. Source: Wang et al. 2022, https://arxiv.org/abs/2211.00593, section 2;
+    the corruption 's2' is the default of Hanna et al. 2024, https://arxiv.org/abs/2403.17806. Sentences and words are
+    our own.
 
     Args:
         model: A model with a tokenizer, or a tokenizer.

@@ -7,7 +7,8 @@ from string import Formatter
 from typing import Any, TypeVar
 
 from workbench.errors import BadInput, within
-from workbench.pairs import Pairs, encode, pairs_from_ids, token_strings
+from workbench.pairs import Pairs, encode, pairs_from_ids
+from workbench.tasks.words import split
 
 T = TypeVar("T")
 
@@ -98,8 +99,10 @@ def compose(tokenizer: Any, task: str, template: str, words: Mapping[str, str]) 
     for slot, last in _slot_ends(template, words):
         at[slot] = locate(last)
         if tokenizer.decode([ids[at[slot]]]).strip() != words[slot]:
-            split = "|".join(token_strings(tokenizer, ids)).replace("\n", "\\n")
-            raise BadInput(f"{task}: {words[slot]!r} must be one token where it stands; got {split}. Take another model.")
+            raise BadInput(
+                f"{task}: {words[slot]!r} must be one token where it stands; got {split(tokenizer, ids)}. "
+                "Take another model."
+            )
     return ids, at
 
 

@@ -1,6 +1,7 @@
 """Repeated random tokens: induction without language.
 
-A sequence of random tokens and the beginning of its second copy; the next token is the one that followed in the first copy.
+A sequence of random tokens and the beginning of its second copy; the next token is the one that followed in the first
+copy.
 """
 
 import random
@@ -28,9 +29,9 @@ def make(
 ) -> Pairs:
     """Pairs whose right answer continues the second copy as the first went on.
 
-    Convention: positions are A1 (the first copy of the last token), B1 (the token after it, which is the right answer) and
-    END. The wrong answer is the token that the corrupt prompt has at B1. All tokens of a copy differ. Source: Olsson et al.
-    2022, https://arxiv.org/abs/2209.11895, repeated random tokens; the corruption is our own.
+    Convention: positions are A1 (the first copy of the last token), B1 (the token after it, which is the right answer)
+    and END. The wrong answer is the token that the corrupt prompt has at B1. All tokens of a copy differ. Source:
+    Olsson et al. 2022, https://arxiv.org/abs/2209.11895, repeated random tokens; the corruption is our own.
 
     Args:
         model: A model with a tokenizer, or a tokenizer.
@@ -38,8 +39,8 @@ def make(
         seed: Seed of the draw.
         length: Tokens of the first copy, at least 2.
         stop: Tokens of the second copy that the prompt shows, from 1 to length - 1; None is half of them.
-        corruption: 'answer' puts another token at B1, so that the corrupt prompt's own answer is that token; 'copy' puts
-            other tokens in the place of the whole first copy, so that nothing repeats.
+        corruption: 'answer' puts another token at B1, so that the corrupt prompt's own answer is that token; 'copy'
+            puts other tokens in the place of the whole first copy, so that nothing repeats.
         bos: Begin with the tokenizer's BOS, if it has one.
     Returns:
         Pairs.

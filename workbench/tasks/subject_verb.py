@@ -13,8 +13,8 @@ from workbench.tasks.words import enough, one_token, tokenizer_of, word_pairs
 
 TEMPLATES = (
     "The {SUBJECT} near the {DISTRACTOR}",
-    "The {SUBJECT} behind the {DISTRACTOR}",
-    "The {SUBJECT} beside the {DISTRACTOR}",
+    "I hope that the {SUBJECT} behind the {DISTRACTOR}",
+    "They say that the {SUBJECT} beside the {DISTRACTOR}",
     "We all know that the {SUBJECT} next to the {DISTRACTOR}",
     "As far as I can tell, the {SUBJECT} across from the {DISTRACTOR}",
     "It is clear by now that the {SUBJECT} close to the {DISTRACTOR}",
@@ -33,10 +33,10 @@ def make(
 ) -> Pairs:
     """Pairs whose right answers are the verb forms of the subject's number, and whose wrong ones are the other forms.
 
-    Convention: positions are SUBJECT, DISTRACTOR and END; the forms are is/was/has against are/were/have, as far as both of
-    a pair are one token. The corrupt prompt has the same subject in the other number, so the answers change places; the
-    distractor is the same in both. Source: Linzen et al. 2016, https://arxiv.org/abs/1611.01368, section 2; as templates,
-    Finlayson et al. 2021, https://arxiv.org/abs/2106.06087. Nouns and sentences are our own.
+    Convention: positions are SUBJECT, DISTRACTOR and END; the forms are is/was/has against are/were/have, as far as
+    both of a pair are one token. The corrupt prompt has the same subject in the other number, so the answers change
+    places; the distractor is the same in both. Source: Linzen et al. 2016, https://arxiv.org/abs/1611.01368, section 2;
+    as templates, Finlayson et al. 2021, https://arxiv.org/abs/2106.06087. Nouns and sentences are our own.
 
     Args:
         model: A model with a tokenizer, or a tokenizer.

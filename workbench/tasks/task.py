@@ -40,8 +40,8 @@ class Task:
     ) -> Pairs:
         """The task's pairs for this model's tokenizer.
 
-        Convention: the same tokenizer and parameters make the same pairs; n, seed and all options, defaults included, are
-        kept in `Pairs.params`, so that `task(model, **pairs.params)` makes them again.
+        Convention: the same tokenizer and parameters make the same pairs; n, seed and all options, defaults included,
+        are kept in `Pairs.params`, so that `task(model, **pairs.params)` makes them again.
 
         Args:
             model: A model with a tokenizer, or a tokenizer.

@@ -1,14 +1,15 @@
 """Word lists of the tasks, and which of their words are one token for a tokenizer.
 
-The lists are plain text in `data/words/`, one entry a line (two words where an entry is a pair, as country and capital).
+The lists are plain text in `data/words/`, one entry a line (two words where an entry is a pair, as country and
+capital).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput, one_of
-from workbench.pairs import encode
+from workbench.pairs import encode, token_strings
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -38,6 +39,11 @@ def tokenizer_of(model: Any) -> Any:
     if tokenizer is None or not callable(tokenizer):
         raise BadInput(f"the model must have a tokenizer; got {type(model).__name__} without one. Load one that has.")
     return tokenizer
+
+
+def split(tokenizer: Any, ids: Sequence[int]) -> str:
+    """The tokens' text joined by '|', on one line, for messages."""
+    return "|".join(token_strings(tokenizer, ids)).replace("\n", "\\n")
 
 
 def one_token(tokenizer: Any, words: Iterable[str]) -> dict[str, int]:
