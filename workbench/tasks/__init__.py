@@ -9,6 +9,7 @@ from workbench.tasks import (
     repeated_tokens,
     subject_verb,
 )
+from workbench.tasks.custom import custom
 from workbench.tasks.task import Catalogue, Task
 
 TASKS: dict[str, Task] = Catalogue(
@@ -23,4 +24,4 @@ TASKS: dict[str, Task] = Catalogue(
     }
 )
 
-__all__ = ["TASKS", "Task"]
+__all__ = ["TASKS", "Task", "custom"]
