@@ -100,8 +100,7 @@ def test_layers_below_are_not_run(llama):
     pairs = toy_pairs(llama)
     ran = []
     hooks = [
-        block.mlp.register_forward_hook(lambda *_, layer=layer: ran.append(layer))
-        for layer, block in enumerate(llama.blocks)
+        block.mlp.register_forward_hook(lambda *_, layer=layer: ran.append(layer)) for layer, block in enumerate(llama.blocks)
     ]
     base, replacement = setting(llama, pairs, "z")
     slots = slots_of(pairs, "each")

@@ -6,7 +6,7 @@ clean into corrupt, so +1 restores the behaviour by one unit; noising patches co
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -19,12 +19,13 @@ from workbench.hooks import read, read_with_grad
 from workbench.metrics import Answers, Metric, answers_of, metric_named
 from workbench.pairs import Pairs
 from workbench.result import Scores
-from workbench.sites import HEADS, KEY_VALUE, Site, n_heads
-from workbench.sweep import Slots, available, slots_of
+from workbench.sites import HEADS, Site, n_heads
+from workbench.sweep import Positions, Slots, available, slots_of  # noqa: F401 — Positions belongs to the methods' interface
 
-DIRECTIONS = ("denoise", "noise")
-REPLACEMENTS = ("other", "mean", "zero", "resample")
-AXES = ("layer", "head", "pos")
+Direction = Literal["denoise", "noise"]
+Replacement = Literal["other", "mean", "zero", "resample"]
+Axis = Literal["layer", "head", "pos"]
+AXES = get_args(Axis)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +72,8 @@ def plan(
     """
     sites = (sites,) if isinstance(sites, str) else tuple(sites)
     by = (by,) if isinstance(by, str) else tuple(by)
-    one_of("direction", direction, DIRECTIONS)
-    one_of("replacement", replacement, REPLACEMENTS)
+    one_of("direction", direction, get_args(Direction))
+    one_of("replacement", replacement, get_args(Replacement))
     for axis in by:
         one_of("by", axis, AXES)
     if not sites:
@@ -82,7 +83,9 @@ def plan(
         if "head" in by and site not in HEADS:
             raise BadInput(f"site must have heads when by includes 'head'; got {site!r}. Use one of {', '.join(HEADS)}.")
         if site == "pattern" and replacement != "other" and replacement != "zero" and not pairs.same_layout:
-            raise BadInput(f"replacement of patterns must be 'other' or 'zero' for prompts of several layouts; got {replacement!r}.")
+            raise BadInput(
+                f"replacement of patterns must be 'other' or 'zero' for prompts of several layouts; got {replacement!r}."
+            )
     if replacement == "resample" and len(pairs) < 2:
         raise BadInput("resample must have at least 2 pairs to draw from; got 1. Make more pairs.")
     device = model.cfg.device
@@ -280,8 +283,7 @@ def sign_note(plan: Plan) -> str:
         "resample": "another pair's value",
     }[plan.replacement]
     if plan.direction == "denoise":
-        return f"+ restores the behaviour: corrupt run, patched with {what if plan.replacement != 'other' else 'the clean value'}"
+        return (
+            f"+ restores the behaviour: corrupt run, patched with {what if plan.replacement != 'other' else 'the clean value'}"
+        )
     return f"- breaks the behaviour: clean run, patched with {what if plan.replacement != 'other' else 'the corrupt value'}"
-
-
-__all__ = ["KEY_VALUE", "Plan", "all_sites", "answers", "as_scores", "attribute", "contract", "grid_shape", "on_grid", "plan", "replacing"]

@@ -6,6 +6,7 @@ answers together (greater-than, verb forms), their probabilities are summed.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -75,6 +76,9 @@ def kl(logits: Logits, answers: Answers) -> PerPrompt:
         raise ValueError("kl compares with the clean run's logits: hand them over as the reference")
     clean = answers.reference.float().log_softmax(-1)
     return (clean.exp() * (clean - logits.float().log_softmax(-1))).sum(-1)
+
+
+MetricName = Literal["logit_diff", "prob_diff", "log_prob", "kl"]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ pass goes through r alone.
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -27,7 +27,8 @@ from torch import Tensor
 from workbench.errors import BadInput, one_of
 from workbench.hooks import hooked
 
-RULES = ("ln", "identity", "half", "ah")
+Rule = Literal["ln", "identity", "half", "ah"]
+RULES = get_args(Rule)
 DEFAULT = ("ln", "identity", "half")
 # The source's stabiliser of act(x)/x.
 EPSILON = 1e-6

@@ -14,7 +14,7 @@ In models with a norm after the sublayer (Gemma-2), attn_out and mlp_out are wha
 `resid_mid` does not exist where attention and MLP read the same stream in parallel (GPT-NeoX).
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from workbench.errors import BadInput, one_of, within
 
@@ -28,6 +28,8 @@ class Site(NamedTuple):
     def __str__(self) -> str:
         return f"{self.name} of layer {self.layer}"
 
+
+SiteName = Literal["resid_pre", "q", "k", "v", "scores", "pattern", "z", "attn_out", "resid_mid", "mlp_out", "resid_post"]
 
 # What the library calls each place; in the order in which a block computes them.
 HOOKS = {

@@ -17,7 +17,7 @@ Finished batches are yielded as they come, and written to the ledger of the run,
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -29,12 +29,15 @@ from workbench.errors import BadInput, NotFinite, one_of
 from workbench.hooks import check_finite, end_logits, stepping_in, writing
 from workbench.metrics import Answers, Metric
 from workbench.pairs import Pairs
-from workbench.sites import HEADS, HOOKS, KEY_VALUE, Site, hook_point, n_heads
+from workbench.sites import HEADS, HOOKS, Site, hook_point, n_heads
 
 # Tokens in one pass. On a CPU larger batches gain nothing once the matrices are this tall; a GPU needs more to be busy.
 TOKENS = {"cpu": 1024, "cuda": 65536, "mps": 8192}
 # What a pass costs beside its tokens (reading the weights, Python), in tokens: how much waste a shared pass is worth.
 PASS_OVERHEAD = {"cpu": 48, "cuda": 4096, "mps": 512}
+
+
+Positions = Literal["auto", "each", "named"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,7 @@ def slots_of(pairs: Pairs, positions: str) -> Slots:
     Raises:
         BadInput: When `positions` is 'each' and the prompts differ in length.
     """
-    one_of("positions", positions, ("auto", "each", "named"))
+    one_of("positions", positions, get_args(Positions))
     if positions == "auto":
         positions = "each" if pairs.same_layout else "named"
     if positions == "named":
@@ -117,9 +120,7 @@ def _label(pairs: Pairs, position: int) -> str:
     return f"[{names[0]}]" if names else "*"
 
 
-def record(
-    model: Any, tokens: Int[Tensor, "batch pos"], end: Int[Tensor, "batch"], sites: Sequence[Site] = ()
-) -> Run:
+def record(model: Any, tokens: Int[Tensor, "batch pos"], end: Int[Tensor, "batch"], sites: Sequence[Site] = ()) -> Run:
     """Run the model once and keep what patched runs will share, and the activations at `sites`.
 
     Raises:
@@ -385,9 +386,3 @@ def first_difference(pairs: Pairs) -> Int[Tensor, "batch"]:
 def available(model: Any, site: str) -> None:
     """Raise BadInput when the model has no such site."""
     hook_point(model, Site(site, 0))
-
-
-__all__ = [
-    "KEY_VALUE", "Cell", "Run", "Slots", "available", "cells_of", "first_difference", "prefix_cache", "record",
-    "slots_of", "sweep",
-]  # fmt: skip

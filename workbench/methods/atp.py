@@ -8,13 +8,26 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.effects import Plan, all_sites, answers, as_scores, attribute, on_grid, plan
+from workbench.effects import (
+    Axis,
+    Direction,
+    Plan,
+    Positions,
+    Replacement,
+    all_sites,
+    answers,
+    as_scores,
+    attribute,
+    on_grid,
+    plan,
+)
 from workbench.errors import BadInput
 from workbench.hooks import end_logits, hooked, read_with_grad
 from workbench.methods.method import Method
+from workbench.metrics import MetricName
 from workbench.pairs import Pairs
 from workbench.result import Scores
-from workbench.sites import Site, n_heads
+from workbench.sites import Site, SiteName, n_heads
 
 TITLE = "Attribution patching"
 
@@ -23,12 +36,12 @@ def run(
     model: Any,
     pairs: Pairs,
     *,
-    sites: str | Sequence[str] = "z",
-    by: str | Sequence[str] = ("layer", "head"),
-    positions: str = "auto",
-    metric: str = "logit_diff",
-    direction: str = "denoise",
-    replacement: str = "other",
+    sites: SiteName | Sequence[SiteName] = "z",
+    by: Axis | Sequence[Axis] = ("layer", "head"),
+    positions: Positions = "auto",
+    metric: MetricName = "logit_diff",
+    direction: Direction = "denoise",
+    replacement: Replacement = "other",
     qk_correction: bool = False,
     normalise: bool = False,
     seed: int = 0,

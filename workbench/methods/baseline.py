@@ -8,14 +8,14 @@ import xarray as xr
 
 from workbench.hooks import read
 from workbench.methods.method import Method
-from workbench.metrics import answers_of, is_right, metric_named
+from workbench.metrics import MetricName, answers_of, is_right, metric_named
 from workbench.pairs import Pairs
 from workbench.result import Scores
 
 TITLE = "Baseline"
 
 
-def run(model: Any, pairs: Pairs, *, metric: str = "logit_diff") -> Scores:
+def run(model: Any, pairs: Pairs, *, metric: MetricName = "logit_diff") -> Scores:
     """The metric on the clean and the corrupt prompts, with the model's accuracy and a warning where it cannot do the task.
 
     Convention: + prefers the right answer. Accuracy is the share of prompts whose right answers are more probable than the

@@ -1,6 +1,6 @@
 """Direct logit attribution: what each component writes straight into the answer, past all later layers."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,13 @@ from workbench.unembed import answer_direction, scale_of, soft_cap, through_norm
 TITLE = "Direct logit attribution"
 
 
-def run(model: Any, pairs: Pairs, *, by: str = "head", of: str = "clean") -> Scores:
+def run(
+    model: Any,
+    pairs: Pairs,
+    *,
+    by: Literal["head", "layer", "component"] = "head",
+    of: Literal["clean", "corrupt"] = "clean",
+) -> Scores:
     """The share of each head, MLP or embedding in the logit difference, with the final norm's divisor held.
 
     Convention: + writes towards the right answer and away from the wrong one. With `by='component'` the shares add up to
@@ -57,9 +63,7 @@ def run(model: Any, pairs: Pairs, *, by: str = "head", of: str = "clean") -> Sco
     return Scores(
         title=TITLE,
         unit="logits",
-        values=xr.DataArray(
-            values.double().cpu().numpy(), dims=dims, coords={**coords, "prompt": np.arange(len(pairs))}
-        ),
+        values=xr.DataArray(values.double().cpu().numpy(), dims=dims, coords={**coords, "prompt": np.arange(len(pairs))}),
         notes=notes,
     )
 

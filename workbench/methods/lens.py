@@ -1,6 +1,6 @@
 """Logit lens: what each layer would answer, were it the last. As tokens per cell, for one prompt."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from workbench.unembed import unembedded
 TITLE = "Logit lens"
 
 
-def run(model: Any, pairs: Pairs, *, prompt: int = 0, of: str = "clean", top: int = 5) -> Readout:
+def run(model: Any, pairs: Pairs, *, prompt: int = 0, of: Literal["clean", "corrupt"] = "clean", top: int = 5) -> Readout:
     """The tokens that each layer's stream is nearest to, read through the final norm and the unembedding.
 
     Convention: row l is the stream that enters layer l; the last row is the model's own output. Source: nostalgebraist

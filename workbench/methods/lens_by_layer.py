@@ -8,7 +8,7 @@ import xarray as xr
 
 from workbench.hooks import read
 from workbench.methods.method import Method
-from workbench.metrics import answers_of, metric_named
+from workbench.metrics import MetricName, answers_of, metric_named
 from workbench.pairs import Pairs
 from workbench.result import Curve
 from workbench.sites import Site
@@ -17,7 +17,7 @@ from workbench.unembed import unembedded
 TITLE = "Logit lens by layer"
 
 
-def run(model: Any, pairs: Pairs, *, metric: str = "logit_diff") -> Curve:
+def run(model: Any, pairs: Pairs, *, metric: MetricName = "logit_diff") -> Curve:
     """The metric that each layer's stream would give, were it the last, at the position that is read.
 
     Convention: point l is the stream that enters layer l; the last point is the model's output. The band is the mean over

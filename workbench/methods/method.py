@@ -12,6 +12,7 @@ from typing import Any
 from workbench.errors import one_of
 from workbench.models.card import card
 from workbench.pairs import Pairs
+from workbench.params import check
 from workbench.result import Origin, Result, canonical
 
 
@@ -43,9 +44,10 @@ class Method:
         }
 
     def bind(self, **params: Any) -> dict[str, Any]:
-        """All parameters, defaults filled in; BadInput for a name it does not have."""
-        for name in params:
-            one_of(f"parameter of {self.name}", name, self.params)
+        """All parameters, defaults filled in; BadInput for a name it does not have, or a value it does not take."""
+        for name, value in params.items():
+            one_of(f"a parameter of {self.name}", name, self.params)
+            check(f"{self.name}: {name}", value, self.params[name].annotation)
         return {name: params.get(name, parameter.default) for name, parameter in self.params.items()}
 
     def origin(self, model: Any, pairs: Pairs, **params: Any) -> Origin:

@@ -6,11 +6,23 @@ from typing import Any
 import numpy as np
 
 from workbench import progress
-from workbench.effects import all_sites, answers, as_scores, grid_shape, plan, replacing
+from workbench.effects import (
+    Axis,
+    Direction,
+    Positions,
+    Replacement,
+    all_sites,
+    answers,
+    as_scores,
+    grid_shape,
+    plan,
+    replacing,
+)
 from workbench.methods.method import Method
+from workbench.metrics import MetricName
 from workbench.pairs import Pairs
 from workbench.result import Scores
-from workbench.sites import Site
+from workbench.sites import Site, SiteName
 from workbench.sweep import cells_of, first_difference, record, sweep
 
 TITLE = "Activation patching"
@@ -20,12 +32,12 @@ def run(
     model: Any,
     pairs: Pairs,
     *,
-    sites: str | Sequence[str] = "z",
-    by: str | Sequence[str] = ("layer", "head"),
-    positions: str = "auto",
-    metric: str = "logit_diff",
-    direction: str = "denoise",
-    replacement: str = "other",
+    sites: SiteName | Sequence[SiteName] = "z",
+    by: Axis | Sequence[Axis] = ("layer", "head"),
+    positions: Positions = "auto",
+    metric: MetricName = "logit_diff",
+    direction: Direction = "denoise",
+    replacement: Replacement = "other",
     normalise: bool = False,
     seed: int = 0,
 ) -> Scores:

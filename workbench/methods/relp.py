@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.effects import as_scores, attribute, on_grid, plan
+from workbench.effects import Axis, Direction, Positions, Replacement, as_scores, attribute, on_grid, plan
 from workbench.methods.method import Method
+from workbench.metrics import MetricName
 from workbench.pairs import Pairs
 from workbench.result import Scores
-from workbench.rules import DEFAULT, relevance
+from workbench.rules import DEFAULT, Rule, relevance
+from workbench.sites import SiteName
 
 TITLE = "Relevance patching"
 
@@ -16,13 +18,13 @@ def run(
     model: Any,
     pairs: Pairs,
     *,
-    sites: str | Sequence[str] = "z",
-    by: str | Sequence[str] = ("layer", "head"),
-    positions: str = "auto",
-    metric: str = "logit_diff",
-    direction: str = "denoise",
-    replacement: str = "other",
-    rules: Sequence[str] = DEFAULT,
+    sites: SiteName | Sequence[SiteName] = "z",
+    by: Axis | Sequence[Axis] = ("layer", "head"),
+    positions: Positions = "auto",
+    metric: MetricName = "logit_diff",
+    direction: Direction = "denoise",
+    replacement: Replacement = "other",
+    rules: Sequence[Rule] = DEFAULT,
     normalise: bool = False,
     seed: int = 0,
 ) -> Scores:

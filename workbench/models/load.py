@@ -142,7 +142,9 @@ def _from_hub(name: str, revision: str | None) -> Path:
             folder = Path(snapshot_download(name, revision=revision, allow_patterns=[*wanted, "*.bin"], etag_timeout=5))
         return folder
     except GatedRepoError as problem:
-        raise BadInput(f"{name} must be open to you on the hub; it is gated. Accept its licence, then `hf auth login`.") from problem
+        raise BadInput(
+            f"{name} must be open to you on the hub; it is gated. Accept its licence, then `hf auth login`."
+        ) from problem
     except HFValidationError as problem:
         raise BadInput(f"model must be a hub name 'org/name'; got {name!r}.") from problem
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as problem:
@@ -177,9 +179,7 @@ def _read(found: Found, dtype: str, trust_remote_code: bool) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     options = dict(local_files_only=True, trust_remote_code=trust_remote_code)
-    model = _worded(
-        found, lambda: AutoModelForCausalLM.from_pretrained(found.path, dtype=getattr(torch, dtype), **options)
-    )
+    model = _worded(found, lambda: AutoModelForCausalLM.from_pretrained(found.path, dtype=getattr(torch, dtype), **options))
     return model, _worded(found, lambda: AutoTokenizer.from_pretrained(found.path, **options))
 
 
@@ -212,11 +212,21 @@ def _bridge(ref: str, weights: Any, tokenizer: Any, dtype: str, device: str, tru
     except (ValueError, NotImplementedError) as problem:
         raise BadInput(f"model must be of a family that TransformerLens bridges; {ref} is not: {problem}") from problem
     model.enable_compatibility_mode(disable_warnings=True, no_processing=True)
-    # The library makes a tokenizer that puts a BOS before everything; prompts here are tokenised as the model's own does.
-    model.tokenizer = tokenizer
+    _keep_tokenizer(model, tokenizer)
     model.requires_grad_(False)
     model.eval()
     return model
+
+
+def _keep_tokenizer(model: Any, tokenizer: Any) -> None:
+    """Tokenise prompts as the model's own tokenizer does.
+
+    The library swaps it for one that puts a BOS before everything, in the constructor and in the setter too; hence the
+    private name. Models that want a BOS have tokenizers that add it (Llama-3, Gemma).
+    """
+    model._tokenizer = tokenizer
+    starts = tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
+    model.cfg.tokenizer_prepends_bos = model.cfg.default_prepend_bos = starts
 
 
 def _device(device: str | None) -> str:

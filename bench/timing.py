@@ -1,0 +1,80 @@
+"""Timing: medians of repeats with a warm-up, the device waited for; and what machine this is."""
+
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Seconds of each repeat, and what the last one returned."""
+
+    seconds: list[float]
+    value: Any
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def timed(work: Callable[[], Any], repeats: int, device: str, warm_up: bool = True) -> Timed:
+    """Run `work` once to warm up, then `repeats` times."""
+    if warm_up:
+        work()
+    seconds, value = [], None
+    for _ in range(repeats):
+        _wait(device)
+        start = time.perf_counter()
+        value = work()
+        _wait(device)
+        seconds.append(time.perf_counter() - start)
+    return Timed(seconds, value)
+
+
+def _wait(device: str) -> None:
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.synchronize()
+
+
+def peak_bytes(code: str) -> int:
+    """Peak memory of a fresh Python process that runs `code` (its own peak, read at its end)."""
+    tail = "\nimport resource as _r; print('PEAK', _r.getrusage(_r.RUSAGE_SELF).ru_maxrss)"
+    done = subprocess.run([sys.executable, "-c", code + tail], capture_output=True, text=True, check=True)
+    kilobytes = int(done.stdout.strip().splitlines()[-1].split()[1])
+    return kilobytes * (1 if sys.platform == "darwin" else 1024)
+
+
+def machine(device: str) -> dict[str, Any]:
+    """What the figures were taken on."""
+    import os
+
+    import psutil
+    import torch
+
+    named = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "torch_threads": torch.get_num_threads(),
+        "peak_rss_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+    }
+    if device.startswith("cuda"):
+        named["gpu"] = torch.cuda.get_device_name()
+    return named
+
+
+def _cpu() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
