@@ -29,7 +29,7 @@ class Site(NamedTuple):
         return f"{self.name} of layer {self.layer}"
 
 
-SiteName = Literal["resid_pre", "q", "k", "v", "scores", "pattern", "z", "attn_out", "resid_mid", "mlp_out", "resid_post"]
+SiteName = Literal["resid_pre", "q", "k", "v", "pattern", "z", "attn_out", "resid_mid", "mlp_out", "resid_post"]
 
 # What the library calls each place; in the order in which a block computes them.
 HOOKS = {
