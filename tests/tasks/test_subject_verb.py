@@ -26,6 +26,7 @@ def test_corrupt_has_the_same_subject_in_the_other_number(tokenizer):
     for i in range(len(pairs)):
         one, other = at(pairs, i, "SUBJECT"), at(pairs, i, "SUBJECT", "corrupt")
         assert PLURAL.get(one) == other or PLURAL.get(other) == one
+        assert at(pairs, i, "DISTRACTOR") not in (one, other)
         assert int(pairs.differs[i].sum()) == 1
 
 
@@ -40,8 +41,8 @@ def test_numbers_are_as_asked(tokenizer, number, distractor):
 
 
 def test_a_pair_of_forms_that_is_not_one_token_is_left_out():
-    pairs = subject_verb(word_level(TWOS, digits=2, without=["were"]), n=2)
     tokenizer = word_level(TWOS, digits=2, without=["were"])
+    pairs = subject_verb(tokenizer, n=2)
     assert texts(tokenizer, pairs.right[0]) == ["is", "has"]
 
 
