@@ -29,9 +29,7 @@ def corpus() -> list[str]:
     return [f"a {word}" for word in words] + [re.sub(r"\{\w+\}", "", text) for text in sentences] + frames
 
 
-def word_level(
-    numbers: str, digits: int, without: Iterable[str] = (), extra: Iterable[str] = ()
-) -> PreTrainedTokenizerFast:
+def word_level(numbers: str, digits: int, without: Iterable[str] = (), extra: Iterable[str] = ()) -> PreTrainedTokenizerFast:
     """One token for each word with its space, and for each run of digits that `numbers` matches; less or more some."""
     pattern = rf" ?[A-Za-z']+|{numbers}| ?[^\sA-Za-z\d]+|\s"
     pieces = {piece for text in corpus() for piece in re.findall(pattern, text)}
@@ -53,9 +51,7 @@ def byte_level() -> PreTrainedTokenizerFast:
     )
     raw.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=8000, special_tokens=["<s>"], initial_alphabet=alphabet, show_progress=False
-    )
+    trainer = trainers.BpeTrainer(vocab_size=8000, special_tokens=["<s>"], initial_alphabet=alphabet, show_progress=False)
     raw.train_from_iterator(corpus(), trainer)
     raw.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
     return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>")

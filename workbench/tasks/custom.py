@@ -75,9 +75,7 @@ def custom(
 def _prompt(number: int, row: Row, column: str) -> str:
     text = row[column]
     if not isinstance(text, str) or not text.strip():
-        raise BadInput(
-            f"custom: {column} must be a prompt's text; pair {number} has {text!r}. Fill it in or drop the row."
-        )
+        raise BadInput(f"custom: {column} must be a prompt's text; pair {number} has {text!r}. Fill it in or drop the row.")
     return text
 
 
@@ -93,9 +91,7 @@ def _texts(number: int, row: Row, column: str) -> list[str]:
     return texts
 
 
-def _answer(
-    tokenizer: Any, number: int, column: str, prompt: str, text: str, first_token: bool, add_space: bool
-) -> int:
+def _answer(tokenizer: Any, number: int, column: str, prompt: str, text: str, first_token: bool, add_space: bool) -> int:
     forms = _forms(prompt, text) if add_space else [text]
     ids = [_continuation(tokenizer, prompt, form) for form in forms]
     for one in ids:

@@ -76,9 +76,7 @@ def make(model: Any, n: int = 8, seed: int = 0, *, century: int = 17) -> Pairs:
 
     drawn = draw_distinct(n, draw, key=lambda pair: pair)
     clean = [_prompt(tokenizer, event, cuts[year], century * 100 + year, piece) for event, year in drawn]
-    corrupt = [
-        _prompt(tokenizer, event, cuts[years[year]], century * 100 + years[year], piece) for event, year in drawn
-    ]
+    corrupt = [_prompt(tokenizer, event, cuts[years[year]], century * 100 + years[year], piece) for event, year in drawn]
     at = [int(cuts[year].digits[piece]) for _, year in drawn]
     return pairs_from_ids(
         tokenizer,
@@ -98,8 +96,7 @@ def _prompt(tokenizer: Any, event: str, cut: Cut, year: int, piece: int) -> tupl
     size = len(cut.ids)
     if tuple(ids[len(start) : len(start) + size]) != cut.ids or tuple(ids[-size:]) != cut.ids:
         raise BadInput(
-            f"greater_than: both years must be cut into the same pieces; got {split(tokenizer, ids)}. "
-            "Take another model."
+            f"greater_than: both years must be cut into the same pieces; got {split(tokenizer, ids)}. Take another model."
         )
     return ids[: len(ids) - size + piece], len(start) + piece
 

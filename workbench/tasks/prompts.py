@@ -47,9 +47,7 @@ def draw_distinct(n: int, draw: Callable[[int], T], key: Callable[[T], Any]) -> 
     return drawn
 
 
-def choose_templates(
-    task: str, rng: random.Random, templates: Sequence[str], template: int | str | None, n: int
-) -> list[str]:
+def choose_templates(task: str, rng: random.Random, templates: Sequence[str], template: int | str | None, n: int) -> list[str]:
     """A template for each of n pairs: number `template`, one drawn for all (None), or one drawn for each ('all')."""
     if template == "all":
         return [rng.choice(templates) for _ in range(n)]
@@ -59,9 +57,7 @@ def choose_templates(
     return [templates[template]] * n
 
 
-def pairs_from_drafts(
-    tokenizer: Any, task: str, drafts: Sequence[Draft], positions: Mapping[str, tuple[str, int]]
-) -> Pairs:
+def pairs_from_drafts(tokenizer: Any, task: str, drafts: Sequence[Draft], positions: Mapping[str, tuple[str, int]]) -> Pairs:
     """Tokenise drafts and make Pairs of them.
 
     Args:
@@ -100,8 +96,7 @@ def compose(tokenizer: Any, task: str, template: str, words: Mapping[str, str]) 
         at[slot] = locate(last)
         if tokenizer.decode([ids[at[slot]]]).strip() != words[slot]:
             raise BadInput(
-                f"{task}: {words[slot]!r} must be one token where it stands; got {split(tokenizer, ids)}. "
-                "Take another model."
+                f"{task}: {words[slot]!r} must be one token where it stands; got {split(tokenizer, ids)}. Take another model."
             )
     return ids, at
 

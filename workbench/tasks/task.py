@@ -35,9 +35,7 @@ class Task:
         """The parameters of `make` after the model, n and seed first: name -> default and annotation."""
         return dict(list(inspect.signature(self.make).parameters.items())[1:])
 
-    def __call__(
-        self, model: Any, n: int = 8, seed: int = 0, *, prompts: Sequence[int] | None = None, **options: Any
-    ) -> Pairs:
+    def __call__(self, model: Any, n: int = 8, seed: int = 0, *, prompts: Sequence[int] | None = None, **options: Any) -> Pairs:
         """The task's pairs for this model's tokenizer.
 
         Convention: the same tokenizer and parameters make the same pairs; n, seed and all options, defaults included,
