@@ -295,13 +295,14 @@ def bench(asked: argparse.Namespace) -> None:
 
 def _print_result(result: Any, top: int) -> None:
     from workbench.plots import rows
+    from workbench.result import Scores
 
     if result is None:
         raise BadInput("key must be that of a whole result; this one was damaged and is set aside. Run it again.")
     print(f"{result.title} [{result.unit}]")
     for name, note in result.notes.items():
         print(f"  {name}: {note}")
-    _print_table(rows(result, top=top))
+    _print_table(rows(result.mean() if isinstance(result, Scores) else result, top=top))
     if result.origin:
         print(f"\n{result.origin.caption()}")
 

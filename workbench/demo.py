@@ -70,7 +70,7 @@ def _say_baseline(baseline: Result) -> None:
 
 def _say_heads(exact: Result) -> None:
     print("\nHeads that restore the answer when patched from clean into corrupt (logits, mean over prompts ± 1 s.e.):")
-    for row in rows(exact, top=10):
+    for row in rows(exact.mean(), top=10):
         spread = f" ± {(row['upper'] - row['lower']) / 2:.3f}" if row.get("upper") is not None else ""
         print(f"  layer {int(row['layer']):2d} head {int(row['head']):2d}  {row['value']:+.3f}{spread}")
 

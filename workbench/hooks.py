@@ -32,11 +32,33 @@ def hooked(point: Any, write: Write) -> Iterator[None]:
 
 
 @contextmanager
+def between(model: Any, layer: int, write: Write) -> Iterator[None]:
+    """Read or write the stream between attention and MLP.
+
+    The library's hook of that name sits inside the second norm: a write there reaches the MLP and not the residual stream.
+    The stream between is resid_pre + attn_out, so a write of it is a write of attn_out, less resid_pre.
+    """
+    entering: list[Tensor] = []
+
+    def keep(stream: Tensor) -> None:
+        entering[:] = [stream]
+
+    def through(attn_out: Tensor) -> Tensor | None:
+        written = write(entering[0] + attn_out)
+        return None if written is None else written - entering[0]
+
+    with hooked(hook_point(model, Site("resid_pre", layer)), keep):
+        with hooked(hook_point(model, Site("attn_out", layer)), through):
+            yield
+
+
+@contextmanager
 def writing(model: Any, writes: Mapping[Site, Write]) -> Iterator[None]:
     """Context in which each site's activation passes through its function; None leaves it as it is."""
     with ExitStack() as stack:
         for site, write in writes.items():
-            stack.enter_context(hooked(hook_point(model, site), write))
+            point = hook_point(model, site)
+            stack.enter_context(between(model, site.layer, write) if site.name == "resid_mid" else hooked(point, write))
         yield
 
 
