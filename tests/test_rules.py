@@ -44,6 +44,7 @@ def test_relevance_is_conserved_at_every_layer_without_biases(model_of):
         assert not torch.allclose(sums[Site("resid_pre", 0)], value, rtol=1e-2, atol=1e-2), rules
 
 
+@pytest.mark.slow
 def test_conservation_holds_on_the_real_model_too(smollm):
     tokens = torch.tensor([smollm.tokenizer("When Mary and John went out, John gave a drink to")["input_ids"]])
     value, sums, _ = relevances(smollm, tokens, torch.tensor([tokens.shape[1] - 1]), RULES, names=("resid_pre",))

@@ -67,6 +67,8 @@ class Pairs:
     def select(self, prompts: Sequence[int]) -> "Pairs":
         """Some of the pairs, by index."""
         index = torch.as_tensor(list(prompts))
+        # A selection of a selection is named by the pairs as the task made them.
+        before = self.params.get("prompts") or range(len(self))
         longest = int(self.lengths[index].max())
         return Pairs(
             task=self.task,
@@ -78,7 +80,7 @@ class Pairs:
             positions={name: where[index] for name, where in self.positions.items()},
             clean_strings=tuple(self.clean_strings[i] for i in prompts),
             corrupt_strings=tuple(self.corrupt_strings[i] for i in prompts),
-            params={**self.params, "prompts": list(map(int, prompts))},
+            params={**self.params, "prompts": [int(before[i]) for i in prompts]},
         )
 
     def digest(self) -> str:

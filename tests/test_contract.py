@@ -1,0 +1,184 @@
+"""What every method and every task of the catalogues must keep; a new one is tested the day it is added."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import toy_pairs
+from workbench.errors import BadInput
+from workbench.hooks import end_logits
+from workbench.methods import METHODS
+from workbench.params import choices
+from workbench.pairs import Pairs
+from workbench.plots import figure, rows, table
+from workbench.progress import Stopped, listening
+from workbench.result import KINDS, canonical
+from workbench.store import Store
+from workbench.tasks import TASKS
+
+UNITS = {"logits", "probability", "nats", "share of the gap", "correlation"}
+
+
+@pytest.fixture(params=sorted(METHODS))
+def method(request):
+    return METHODS[request.param]
+
+
+@pytest.fixture
+def result(method, llama):
+    return method(llama, toy_pairs(llama))
+
+
+def test_id_is_the_same_everywhere(method):
+    assert inspect.getmodule(method.run).__name__ == f"workbench.methods.{method.name}"
+    assert METHODS[method.name] is method
+
+
+def test_right_kind_unit_and_named_axes(method, result):
+    assert type(result) is KINDS[method.kind]
+    assert result.unit in UNITS
+    assert result.title
+    assert not [dim for dim in result.values.dims if dim.startswith("dim_")]
+    for dim in result.values.dims:
+        assert dim in result.values.coords, f"{dim} has no labels"
+    assert "sign" in result.notes
+
+
+def test_finite_or_nan_with_a_reason(result):
+    values = result.values.values
+    assert not np.isinf(values).any()
+    assert not np.isnan(values).any() or result.notes["nan"]
+    assert np.abs(np.nan_to_num(values)).max() > 0
+
+
+def test_same_call_same_numbers(method, llama, result):
+    again = method(llama, toy_pairs(llama))
+    assert np.array_equal(again.values.values, result.values.values, equal_nan=True)
+    assert again.origin.key == result.origin.key
+
+
+def test_the_model_is_left_as_found(method, llama):
+    pairs = toy_pairs(llama)
+    weights = {name: weight.clone() for name, weight in llama.original_model.state_dict().items()}
+    with torch.no_grad():
+        before = end_logits(llama, pairs.clean, pairs.end)
+    method(llama, pairs)
+    assert not any(point.fwd_hooks or point.bwd_hooks for point in llama.hook_dict.values())
+    assert not llama.unembed._forward_pre_hooks
+    assert all("forward" not in block.__dict__ for block in llama.blocks)
+    assert all(weight.grad is None and not weight.requires_grad for weight in llama.original_model.parameters())
+    assert all(torch.equal(weight, weights[name]) for name, weight in llama.original_model.state_dict().items())
+    with torch.no_grad():
+        assert torch.equal(end_logits(llama, pairs.clean, pairs.end), before)
+
+
+def test_works_on_one_pair_and_on_pairs_of_several_lengths(method, llama):
+    assert method(llama, toy_pairs(llama, n=1)).values.size
+    assert method(llama, toy_pairs(llama, ragged=True)).values.size
+
+
+def test_works_on_every_family(method, model_of):
+    for family in ("gpt2", "neox", "qwen3", "gemma2"):
+        model = model_of(family)
+        assert np.isfinite(method(model, toy_pairs(model)).values.values).all(), family
+
+
+def test_stops_when_asked(method, llama):
+    seen = []
+
+    def stop(step):
+        seen.append(step)
+        raise Stopped
+
+    with listening(stop):
+        try:
+            method(llama, toy_pairs(llama))
+        except Stopped:
+            pass
+    assert not any(point.fwd_hooks for point in llama.hook_dict.values())
+    assert len(seen) <= 1
+
+
+def test_survives_the_store(result, tmp_path):
+    store = Store(tmp_path)
+    back = store.get(store.put(result))
+    assert type(back) is type(result)
+    assert back.origin == result.origin
+    assert back.origin.key == result.origin.key
+    assert back.values.identical(result.values)
+    assert dict(back.notes) == dict(result.notes)
+    assert set(back.parts) == set(result.parts)
+    assert all(back.parts[name].identical(part) for name, part in result.parts.items())
+
+
+def test_has_a_figure_a_table_and_a_caption(method, result):
+    assert figure(result).data
+    assert len(table(result)) == result.values.size
+    assert rows(result)
+    assert method.name in result.caption()
+
+
+def test_docstring_names_every_parameter_and_has_a_source(method):
+    doc = inspect.getdoc(method.run)
+    for section in ("Convention:", "Source:", "Args:", "Returns:", "Raises:"):
+        assert section in doc, section
+    for name in inspect.signature(method.run).parameters:
+        assert re.search(rf"^\s+{name}: \S", doc, re.M), name
+    assert method.source
+
+
+def test_wrong_parameters_are_told_in_one_line(method, llama):
+    pairs = toy_pairs(llama)
+    with pytest.raises(BadInput, match=f"a parameter of {method.name} must be one of"):
+        method(llama, pairs, nonsense=1)
+    for name, parameter in method.params.items():
+        if choices(parameter.annotation):
+            with pytest.raises(BadInput, match=rf"{method.name}: {name} must be"):
+                method(llama, pairs, **{name: "nonsense"})
+
+
+def test_origin_says_what_was_asked_and_the_code_is_python(method, result):
+    assert result.origin.params == {**result.origin.params}
+    assert set(result.origin.params) == set(method.params)
+    compile(result.origin.code(), "code", "exec")
+    canonical(result.origin.params)
+
+
+def test_another_question_is_another_key(llama):
+    pairs = toy_pairs(llama)
+    keys = {
+        METHODS["patch"].origin(llama, pairs).key,
+        METHODS["patch"].origin(llama, pairs, metric="kl").key,
+        METHODS["atp"].origin(llama, pairs).key,
+        METHODS["patch"].origin(llama, toy_pairs(llama, seed=1)).key,
+        METHODS["patch"].origin(llama, pairs.select([0, 1])).key,
+    }
+    assert len(keys) == 5
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_every_task_has_a_source_and_a_documented_signature(name):
+    task = TASKS[name]
+    assert task.name == name
+    assert inspect.getmodule(task.make).__name__ == f"workbench.tasks.{name}"
+    assert task.source
+    assert task.title
+    doc = inspect.getdoc(task.make)
+    for parameter in list(inspect.signature(task.make).parameters)[1:]:
+        assert re.search(rf"^\s+{parameter}: \S", doc, re.M), parameter
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_every_task_can_be_built_and_done_on_the_real_model(name, smollm):
+    pairs = TASKS[name](smollm, n=12, seed=3)
+    assert isinstance(pairs, Pairs)
+    assert len(pairs) == 12
+    assert TASKS[name](smollm, **pairs.params).digest() == pairs.digest()
+    assert TASKS[name](smollm, n=12, seed=4).digest() != pairs.digest()
+    told = METHODS["baseline"](smollm, pairs)
+    assert float(told.parts["right"].sel(run="clean").mean()) >= 0.5
+    assert float(told.values.sel(run="clean").mean()) > float(told.values.sel(run="corrupt").mean())
