@@ -24,7 +24,7 @@ def make(model: Any, n: int = 8, seed: int = 0, *, template: int | Literal["all"
     """Pairs whose right answer is the capital of the country, and whose wrong answer is that of the corrupt country.
 
     Convention: positions are COUNTRY and END; the answers change places on the corrupt prompt. Source: the relation
-    between country and capital of Hernandez et al. 2023, https://arxiv.org/abs/2308.09124, appendix A; list and
+    between country and capital of Hernandez et al. 2023, https://arxiv.org/abs/2308.09124; list and
     sentences our own.
 
     Args:

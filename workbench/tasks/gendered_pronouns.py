@@ -35,7 +35,7 @@ def make(
 
     Convention: positions are NAME and END; the corrupt prompt has a name of the other gender, so the answers change
     places. Source: Mathwin et al. 2023, Identifying a preliminary circuit for predicting gendered pronouns in GPT-2
-    small, https://cmathw.itch.io/identifying-a-preliminary-circuit-for-predicting-gendered-pronouns-in-gpt-2-smal; we
+    small; we
     use several sentences, all of our own.
 
     Args:
@@ -77,7 +77,6 @@ def make(
 TASK = Task(
     name="gendered_pronouns",
     title="Gendered pronouns",
-    source="Mathwin et al. 2023, "
-    "https://cmathw.itch.io/identifying-a-preliminary-circuit-for-predicting-gendered-pronouns-in-gpt-2-smal",
+    source="Mathwin et al. 2023, Identifying a preliminary circuit for predicting gendered pronouns in GPT-2 small",
     make=make,
 )
