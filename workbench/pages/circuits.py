@@ -1,0 +1,299 @@
+"""The circuits page: choose a model, a task and a method, press Run, watch the map fill in, click a cell.
+
+Text that comes from prompts is shown as it stands: panes of HTML get it escaped, widgets and figures treat it as text.
+"""
+
+import logging
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+from urllib.parse import urlencode
+
+import panel as pn
+import panel_material_ui as pmui
+
+from workbench.pages.ruler import Ruler
+from workbench.pages.shown import PADDING, SIDE_BY_SIDE, Plot, TopCells, drawn, marked, paper
+from workbench.pages.sidebar import Sidebar
+from workbench.pages.stored import Stored
+from workbench.result import Result, Scores
+from workbench.views.address import restore, written
+from workbench.views.cells import Cell
+from workbench.views.circuits import Circuits, Notice
+
+log = logging.getLogger(__name__)
+
+TICK = 350
+LONGEST_NOTICE = 700
+WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
+THEME = {
+    "light": {"palette": {"primary": {"main": "#0b5cad"}, "background": {"default": "#f6f7f9", "paper": "#ffffff"}}},
+    "dark": {"palette": {"primary": {"main": "#7db7ee"}, "background": {"default": "#101215", "paper": "#17191d"}}},
+}
+
+
+def page(view: Circuits | None = None) -> pmui.Page:
+    """The page, set to what the URL of the session says."""
+    pn.extension("plotly", "tabulator", notifications=True, exception_handler=_failed)
+    made = CircuitsPage(view or Circuits())
+    if pn.state.location is not None:
+        made.follow(pn.state.location, _query(pn.state.session_args))
+    return made.page
+
+
+def _query(arguments: Mapping[str, list[bytes]]) -> dict[str, str]:
+    return {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items() if values}
+
+
+def _failed(problem: Exception) -> None:
+    log.error("a callback failed", exc_info=problem)
+    if pn.state.notifications is not None:
+        pn.state.notifications.error("Internal error: the log of the server has the details.", duration=8000)
+
+
+class CircuitsPage:
+    """Layout of a Circuits view."""
+
+    def __init__(self, view: Circuits):
+        self.view = view
+        self.location: Any = None
+        self.sidebar, self.stored, self.top = Sidebar(view), Stored(view), TopCells(view)
+        self.map, self.attention = Plot(view.click), Plot()
+        self.run = pmui.Button(label="Run", color="primary", variant="contained", icon="play_arrow", width=110, margin=0)
+        self.stop = pmui.Button(label="Stop", color="error", variant="outlined", icon="stop", width=110, margin=0)
+        self.bar = pmui.LinearProgress(value=0, sizing_mode="stretch_width", margin=(6, 0, 2, 0), visible=False)
+        self.says = _line()
+        self.baseline = _line()
+        self.ruler = Ruler(sizing_mode="stretch_width", height=1, margin=0)
+        self.page = self._layout()
+        self._watch()
+        self._tell_status()
+        self._tell_baseline()
+        self._draw()
+
+    def _layout(self) -> pmui.Page:
+        state = pmui.Column(self.bar, self.says, sizing_mode="stretch_width", margin=(0, 0, 0, 8))
+        buttons = pmui.Row(self.run, self.stop, margin=0, sx={"gap": "8px"})
+        self.hint = pn.pane.HTML(margin=0, sizing_mode="stretch_width")
+        self.map_card = paper(self.hint, self.map.pane)
+        self.chooser = self._chooser()
+        self.looks = _line()
+        self.attention_card = paper(self.chooser, self.looks, self.attention.pane)
+        self.figures = pmui.FlexBox(
+            self.map_card, self.attention_card, gap="12px", flex_wrap="nowrap", align_items="flex-start",
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
+        main = pmui.Column(
+            self.ruler, pmui.Row(buttons, state, sizing_mode="stretch_width", margin=0, align="center"), self.baseline,
+            self.figures, self.top.card, self.stored.card,
+            sizing_mode="stretch_width", margin=(12, 20), sx={"gap": "4px"},
+        )  # fmt: skip
+        return pmui.Page(
+            title="Circuit workbench", sidebar=[self.sidebar.column], main=[main], sidebar_width=300, theme_config=THEME
+        )
+
+    def _chooser(self) -> pmui.Column:
+        looked = self.view.attention
+        self.head = pmui.Select(label="Head", options=[0], value=0, width=92, size="small", margin=0)
+        self.prompt = pmui.Select(label="Prompt", options={"prompt 1": 0}, value=0, size="small", margin=0, **WIDE)
+        self.of = pmui.RadioButtonGroup(options=["clean", "corrupt"], value=looked.of, size="small", margin=(4, 0))
+        self.head.param.watch(lambda event: self._look(head=event.new), "value")
+        self.prompt.param.watch(lambda event: self._look(prompt=event.new), "value")
+        self.of.param.watch(lambda event: self._look(of=event.new), "value")
+        return pmui.Row(self.head, self.prompt, self.of, sizing_mode="stretch_width", margin=(6, 0), sx={"gap": "8px"})
+
+    def _watch(self) -> None:
+        view = self.view
+        self.run.on_click(lambda event: self._act(view.run))
+        self.stop.on_click(lambda event: self._act(view.stop))
+        view.param.watch(lambda *_: self._tell_status(), ["status", "label", "progress", "seconds_left"])
+        view.param.watch(lambda *_: self._tell_baseline(), "baseline")
+        view.param.watch(lambda *_: self._draw(), ["result", "whole", "task", "method"])
+        view.param.watch(lambda event: self._toast(event.new), "notice")
+        view.attention.param.watch(lambda *_: self._draw(), ["scores", "status", "layer"])
+        view.attention.param.watch(lambda *_: self._set_chooser(), ["head", "heads", "prompt", "prompts", "of"])
+        view.attention.param.watch(lambda *_: self._wake(), "status")
+        addressed = ["model", "task", "method", "options", "params", "whole"]
+        view.param.watch(lambda *_: self._address(), addressed)
+        view.attention.param.watch(lambda *_: self._address(), ["layer", "head", "prompt", "of"])
+        self.ruler.param.watch(lambda *_: self._draw(), "pixels")
+        self.page.param.watch(lambda *_: self._draw(), "dark_theme")
+        self._ticker: Any = None
+
+    def follow(self, location: Any, query: Mapping[str, str]) -> None:
+        """Take up what the URL says, and keep it in step from now on."""
+        restore(self.view, query)
+        self.location = location
+        self.sidebar.show()
+        self._wake()
+
+    def _act(self, action: Any) -> None:
+        action()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Look at the jobs a few times a second, as long as there are any."""
+        if self.view.live and self._ticker is None and pn.state.curdoc is not None:
+            self._ticker = pn.state.add_periodic_callback(self._tick, period=TICK)
+
+    def _tick(self) -> None:
+        self.view.refresh()
+        if not self.view.live and self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
+
+    @property
+    def theme(self) -> str:
+        """'light' or 'dark'."""
+        return "dark" if self.page.dark_theme else "light"
+
+    def _width(self, half: bool) -> float:
+        whole = self.ruler.pixels or 1000
+        return (whole - 12) / 2 - PADDING - 2 if half else whole - PADDING - 2
+
+    @property
+    def _halved(self) -> bool:
+        """Whether the map and the attention stand side by side."""
+        result = self.view.result
+        narrow = result is None or (isinstance(result, Scores) and "site" not in result.values.dims)
+        return narrow and (self.ruler.pixels or 1000) >= SIDE_BY_SIDE
+
+    def _draw(self) -> None:
+        """Draw the map, the attention and the table as the view has them."""
+        view, result, looked = self.view, self.view.result, self.view.attention
+        halved = self._halved
+        self.figures.flex_direction = "row" if halved else "column"
+        self.hint.visible = result is None
+        self.attention_card.visible = result is not None
+        if result is None:
+            self.hint.object = _hint(view)
+        self.map.show(None if result is None else self._map(result, self._width(halved)))
+        self.attention.show(None if looked.scores is None else drawn(looked.scores, self.theme, self._width(halved)))
+        self.chooser.visible = looked.layer is not None
+        self.looks.object = _looks(view)
+        self.looks.visible = bool(self.looks.object)
+        self.top.show(result if view.whole else None)
+
+    def _map(self, result: Result, width: float) -> Any:
+        looked = self.view.attention
+        made = drawn(result, self.theme, width)
+        if looked.layer is None:
+            return made
+        return marked(made, Cell(looked.layer, looked.head, self.view.pos), self.theme)
+
+    def _set_chooser(self) -> None:
+        looked = self.view.attention
+        heads, prompts = list(range(max(looked.heads, looked.head + 1))), looked.prompts or ["prompt 1"]
+        self._setting = True
+        self.head.param.update(options=heads, value=looked.head)
+        labels = {label: index for index, label in enumerate(prompts)}
+        self.prompt.param.update(options=labels, value=min(looked.prompt, len(prompts) - 1))
+        self.of.value = looked.of
+        self._setting = False
+
+    def _look(self, **chosen: Any) -> None:
+        if not self._setting and all(value is not None for value in chosen.values()):
+            self.view.attention.param.update(**chosen)
+            self.view.attention.show()
+            self._draw()
+            self._wake()
+
+    def _tell_status(self) -> None:
+        view = self.view
+        busy = view.status in ("queued", "running")
+        self.stop.disabled = not busy
+        self.run.disabled = busy
+        self.bar.visible = busy
+        if view.progress is None:
+            self.bar.param.update(value=-1, variant="indeterminate")
+        else:
+            self.bar.param.update(value=round(100 * view.progress), variant="determinate")
+        self.says.object = f'<span style="font-size:13px">{escape(_status(view))}</span>'
+
+    def _tell_baseline(self) -> None:
+        found = self.view.baseline
+        self.baseline.visible = found is not None
+        if found is not None:
+            self.baseline.object = _baseline(found)
+
+    def _toast(self, notice: Notice | None) -> None:
+        if notice is None or pn.state.notifications is None:
+            return
+        text = notice.text if len(notice.text) <= LONGEST_NOTICE else notice.text[: LONGEST_NOTICE - 1] + "…"
+        send = getattr(pn.state.notifications, notice.level)
+        send(text, duration=10000 if notice.level == "error" else 6000)
+
+    def _address(self) -> None:
+        if self.location is not None:
+            self.location.search = "?" + urlencode(written(self.view))
+
+
+def _line() -> pn.pane.HTML:
+    return pn.pane.HTML("", margin=(2, 0), sizing_mode="stretch_width")
+
+
+def _looks(view: Circuits) -> str:
+    looked = view.attention
+    said = looked.status or looked.about
+    if looked.layer is None:
+        said = "Attention of a head appears here."
+        if view.whole and "layer" in view.result.values.dims:
+            said = "Click a cell of the map to see where its head looks."
+    return f'<span style="font-size:13px;opacity:.8">{escape(said)}</span>' if said else ""
+
+
+def _status(view: Circuits) -> str:
+    if view.status in ("queued", "running"):
+        share = "" if view.progress is None else f" · {view.progress:.0%}"
+        return f"{view.label}{share}{_left(view.seconds_left)}"
+    return {
+        "done": "Done.",
+        "stopped": "Stopped. Run goes on from there.",
+        "failed": "Failed: see the notice.",
+    }.get(view.status, "Shown from the store." if view.result is not None else "Ready.")
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f" · about {max(1, round(seconds))} s left"
+    return f" · about {round(seconds / 60)} min left"
+
+
+def _baseline(found: Scores) -> str:
+    means = found.values.mean("prompt")
+    clean, corrupt = float(means.sel(run="clean")), float(means.sel(run="corrupt"))
+    name = str(found.origin.params.get("metric", "metric")).replace("_", " ") if found.origin else "metric"
+    said = (
+        f"<b>Baseline</b> right on {escape(found.notes.get('accuracy', '?'))} · "
+        f"{escape(name)} {clean:+.2f} on clean, {corrupt:+.2f} on corrupt ({escape(found.unit)})"
+    )
+    warning = found.notes.get("warning")
+    if not warning:
+        return f'<div style="font-size:13px;padding:4px 0">{said}</div>'
+    return (
+        f'<div role="alert" style="font-size:13px;padding:6px 10px;border-left:4px solid #e69f00;'
+        f'background:rgba(230,159,0,.12)">{said}<br><b>Warning:</b> {escape(warning)}.</div>'
+    )
+
+
+def _hint(view: Circuits) -> str:
+    """What Run will do, in place of the map."""
+    from workbench.methods import METHODS
+    from workbench.tasks import TASKS
+
+    method = METHODS[view.method]
+    about = (method.run.__doc__ or "").split("\n\n")[0]
+    task = "your own pairs" if view.task not in TASKS else TASKS[view.task].title
+    return (
+        '<div style="padding:28px 12px;max-width:640px">'
+        f'<div style="font-size:20px;font-weight:600;margin-bottom:8px">{escape(method.title)}</div>'
+        f'<div style="font-size:14px;line-height:1.5">{escape(about)}</div>'
+        f'<div style="font-size:13px;line-height:1.5;opacity:.75;margin-top:8px">On {escape(task)}. '
+        f"Source: {escape(method.source)}</div>"
+        '<div style="font-size:14px;margin-top:16px">Press <b>Run</b>. The map fills in as cells are finished; click a cell '
+        "to see where its head looks.</div></div>"
+    )
+
+

@@ -1,0 +1,117 @@
+"""The figures of a page: the map that fills in and is clicked, the attention beside it, and the table of top cells."""
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+
+from workbench.plots import figure
+from workbench.result import Result, Scores
+from workbench.views.cells import Cell, cell_of_row, top_cells
+from workbench.views.circuits import Circuits
+
+CONFIG = {"displaylogo": False, "responsive": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+SIDE_BY_SIDE = 880
+LEAST = 300
+PADDING = 24
+
+
+def drawn(result: Result, theme: str, width: float) -> Any:
+    """The figure of a result for a page, on the page's own background."""
+    made = figure(result, theme=theme, width=max(LEAST, width))
+    return made.update_layout(paper_bgcolor="rgba(0,0,0,0)", dragmode=False)
+
+
+def marked(made: Any, cell: Cell, theme: str) -> Any:
+    """The figure with a frame around a cell, in every panel that has it."""
+    meta = made.layout.meta or {}
+    at = {"layer": cell.layer, "head": cell.head, "pos": cell.pos}
+    y, x = at.get(meta.get("rows")), at.get(meta.get("columns"))
+    if y is None or x is None:
+        return made
+    colour = {"light": "#111111", "dark": "#ffffff"}[theme]
+    axes = {(trace.xaxis or "x", trace.yaxis or "y") for trace in made.data if trace.type == "heatmap"}
+    for across, up in axes:
+        made.add_shape(
+            type="rect", x0=x - 0.5, x1=x + 0.5, y0=y - 0.5, y1=y + 0.5, xref=across, yref=up,
+            line={"color": colour, "width": 2},
+        )  # fmt: skip
+    return made
+
+
+class Plot:
+    """A pane that shows one figure at its own size and reports clicks as points."""
+
+    def __init__(self, click: Any = None):
+        self.pane = pn.pane.Plotly(None, config=CONFIG, visible=False, margin=0)
+        self.figure: Any = None
+        self._click = click
+        if click is not None:
+            self.pane.param.watch(self._clicked, "click_data")
+
+    def show(self, made: Any | None) -> None:
+        """Show a figure, or nothing."""
+        self.figure = made
+        if made is None:
+            self.pane.visible = False
+            return
+        self.pane.param.update(object=made, width=made.layout.width, height=made.layout.height, visible=True)
+
+    def _clicked(self, event: Any) -> None:
+        points = (event.new or {}).get("points") or []
+        if points and self.figure is not None:
+            self._click(self.figure, points[0])
+            # The same cell may be clicked again.
+            self.pane.click_data = None
+
+
+class TopCells:
+    """The largest cells as a table; a row is clicked like a cell of the map."""
+
+    def __init__(self, view: Circuits):
+        self._view, self._rows = view, []
+        self.table = pn.widgets.Tabulator(
+            pd.DataFrame(), show_index=False, disabled=True, selectable=False, sortable=False, layout="fit_data_fill",
+            theme="simple", margin=(4, 0), sizing_mode="stretch_width", configuration={"headerSort": False},
+        )  # fmt: skip
+        self.table.on_click(self._clicked)
+        self.card = paper(heading("Largest cells", "mean over prompts; click a row to see its head"), self.table)
+        self.card.visible = False
+
+    def show(self, result: Result | None) -> None:
+        """Show the largest cells of a result."""
+        self._rows = top_cells(result) if result is not None else []
+        self.card.visible = bool(self._rows)
+        if self._rows:
+            frame = pd.DataFrame(self._rows)
+            for name in ("value", "±"):
+                if name in frame:
+                    frame[name] = [f"{number:+.3g}" if name == "value" else f"{number:.2g}" for number in frame[name]]
+            unit = result.unit if isinstance(result, Scores) else ""
+            self.table.value = frame.rename(columns={"value": unit or "value"}).astype(str).map(escape)
+
+    def _clicked(self, event: Any) -> None:
+        if self._view.result is not None and 0 <= event.row < len(self._rows):
+            cell = cell_of_row(self._rows[event.row], self._view.result)
+            if cell is not None:
+                self._view.choose(cell)
+
+
+def paper(*objects: Any, **settings: Any) -> pmui.Paper:
+    """A quiet frame around what belongs together."""
+    settings.setdefault("margin", (0, 0, 12, 0))
+    return pmui.Paper(
+        *objects, elevation=0, sizing_mode="stretch_width",
+        sx={"border": "1px solid", "borderColor": "divider", "padding": "10px 12px"}, **settings,
+    )  # fmt: skip
+
+
+def heading(title: str, about: str = "") -> pn.pane.HTML:
+    """A heading of a card with a quiet line beside it; both are shown as they stand."""
+    return pn.pane.HTML(
+        f'<b style="font-size:14px">{escape(title)}</b> '
+        f'<span style="font-size:12px;opacity:.7;margin-left:6px">{escape(about)}</span>',
+        margin=0, sizing_mode="stretch_width",
+    )  # fmt: skip

@@ -1,0 +1,174 @@
+"""Where the heads of a layer look on one prompt: the job that reads it, and the state of the panel that shows it."""
+
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import param
+import xarray as xr
+
+from workbench.errors import BadInput, within
+from workbench.jobs import LIVE, Job, Jobs
+from workbench.plots.text import visible
+from workbench.result import Scores, canonical
+from workbench.views.question import Question
+
+KEPT = 24
+
+
+def attention(model: Any, pairs: Any, layer: int, prompt: int, of: str) -> Scores:
+    """Where each head of a layer looks, on one prompt.
+
+    Args:
+        model: The model.
+        pairs: The prompts.
+        layer: Which layer.
+        prompt: Which pair, from 0.
+        of: Its 'clean' or its 'corrupt' prompt.
+    Returns:
+        Scores over (head, query, key), in shares of attention: a query's add up to 1.
+    Raises:
+        BadInput: When there is no such layer or pair.
+    """
+    from workbench.hooks import read
+    from workbench.methods import METHODS
+    from workbench.sites import Site
+
+    within("prompt", prompt, 0, len(pairs))
+    within("layer", layer, 0, model.cfg.n_layers)
+    length = int(pairs.lengths[prompt])
+    tokens = (pairs.clean if of == "clean" else pairs.corrupt)[prompt : prompt + 1, :length].to(model.cfg.device)
+    words = list((pairs.clean_strings if of == "clean" else pairs.corrupt_strings)[prompt])
+    site = Site("pattern", layer)
+    _, kept = read(model, tokens, pairs.end[prompt : prompt + 1], [site])
+    values = kept[site][0].double().cpu().numpy()
+    coords = {
+        "head": np.arange(values.shape[0]),
+        "query": words,
+        "key": words,
+        "query position": ("query", np.arange(length)),
+        "key position": ("key", np.arange(length)),
+    }
+    params = {"layer": layer, "prompt": prompt, "of": of}
+    return Scores(
+        title=f"Attention in layer {layer}",
+        unit="share of attention",
+        values=xr.DataArray(values, dims=("head", "query", "key"), coords=coords),
+        notes={"range": "positive", "sign": "a row is the token that looks, a column what it looks at"},
+        origin=replace(METHODS["baseline"].origin(model, pairs), method="attention", params=params),
+    )
+
+
+class Attention(param.Parameterized):
+    """The panel beside the map: which head of which layer, on which prompt."""
+
+    layer = param.Integer(default=None, allow_None=True, bounds=(0, None))
+    head = param.Integer(default=0, bounds=(0, None))
+    prompt = param.Integer(default=0, bounds=(0, None))
+    of = param.Selector(default="clean", objects=["clean", "corrupt"])
+    scores = param.Parameter(doc="Attention of the chosen head over (query, key), or None.")
+    heads = param.Integer(default=0, doc="How many heads the layer has; 0 where unknown.")
+    prompts = param.List(default=[], doc="A label per prompt.")
+    status = param.String(default="", doc="What is going on, or why there is nothing to see.")
+    about = param.String(default="", doc="What else is to be said of the chosen head.")
+
+    def __init__(self, jobs: Jobs):
+        super().__init__()
+        self._jobs = jobs
+        self._question: Question | None = None
+        self._job: Job | None = None
+        self._wanted = ""
+        self._group: tuple[int, int] | None = None
+        self._kept: OrderedDict[str, Scores] = OrderedDict()
+
+    @property
+    def live(self) -> bool:
+        """Whether a job of this panel waits or runs."""
+        return self._job is not None and self._job.status in LIVE
+
+    def ask_about(self, question: Question | None, prompts: int) -> None:
+        """Take up the prompts of a result; what was shown goes if the prompts are others."""
+        if question is None or self._question is None or question.pairs_key != self._question.pairs_key:
+            self.param.update(scores=None, prompts=[f"prompt {i + 1}" for i in range(prompts)], status="", about="")
+            self.prompt = min(self.prompt, max(0, prompts - 1))
+        self._question = question
+
+    def name_prompts(self, pairs: Any) -> None:
+        """Label the prompts by their text."""
+        labels = [f"{i + 1}: {visible(''.join(words))}" for i, words in enumerate(pairs.clean_strings)]
+        if labels != self.prompts:
+            self.prompts = labels
+
+    def look(self, layer: int, head: int | None, group: tuple[int, int] | None = None) -> None:
+        """Show a head of a layer; `group` is a key-value head and how many there are, in place of a head."""
+        self._group = group
+        self.param.update(layer=layer, head=self.head if head is None else head, about="")
+        self.show()
+
+    def show(self) -> None:
+        """Show what is chosen now: at once if it was read before, else by a job."""
+        if self.layer is None or self._question is None:
+            return
+        asked, layer, prompt, of = self._question, self.layer, self.prompt, self.of
+        self._wanted = canonical([asked.pairs_key, layer, prompt, of])
+        if self._wanted in self._kept:
+            self._job = None
+            self._take(self._kept[self._wanted])
+            return
+
+        def work(model: Any, job: Job) -> Scores:
+            pairs = asked.pairs(model)
+            job.tell(pairs=pairs)
+            return attention(model, pairs, layer, prompt, of)
+
+        self._job = self._jobs.submit(asked.model, f"attention {self._wanted}", work, "Waiting for the model")
+        self.status = f"{self._job.label} …"
+
+    def refresh(self) -> None:
+        """Take over how far the job is."""
+        job = self._job
+        if job is None:
+            return
+        if "pairs" in job.found:
+            self.name_prompts(job.found["pairs"])
+        if job.status in LIVE:
+            self.status = f"{job.label} …"
+            return
+        self._job = None
+        if job.status == "done":
+            self._kept[self._wanted] = job.result
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            self._take(job.result)
+        else:
+            self.param.update(scores=None, status=job.message or "Stopped.")
+
+    def _take(self, scores: Scores) -> None:
+        heads = scores.values.sizes["head"]
+        head, about = self.head, ""
+        if self._group is not None:
+            shared, groups = self._group
+            size = heads // groups
+            head, self._group = shared * size, None
+            if size > 1:
+                about = f"Key-value head {shared} is shared by heads {head} to {head + size - 1}."
+        head = min(head, heads - 1)
+        self.param.update(heads=heads, head=head, scores=of_head(scores, head), status="", about=about)
+
+
+def of_head(scores: Scores, head: int) -> Scores:
+    """The attention of one head, from that of its layer.
+
+    Raises:
+        BadInput: When there is no such head.
+    """
+    within("head", head, 0, scores.values.sizes["head"])
+    if scores.origin is None:
+        raise BadInput("attention must have an origin; got none.")
+    params = scores.origin.params
+    return scores.replace(
+        title=f"{scores.title}, head {head}: {params['of']} prompt {params['prompt'] + 1}",
+        values=scores.values.isel(head=head, drop=True),
+        origin=replace(scores.origin, params={**params, "head": head}),
+    )

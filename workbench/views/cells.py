@@ -1,0 +1,78 @@
+"""Cells of a Result: which one was clicked in its figure, and which are the largest."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from workbench.plots import rows
+from workbench.plots.text import safe, visible
+from workbench.result import Result, Scores
+
+KEY_VALUE = ("k", "v")
+
+
+class Cell(NamedTuple):
+    """A cell by its indices; None for what is no axis of it."""
+
+    layer: int | None = None
+    head: int | None = None
+    pos: int | None = None
+    site: str | None = None
+
+
+def cell_at(result: Result, figure: Any, point: Mapping[str, Any]) -> Cell | None:
+    """The cell of a clicked point of the result's figure; None where no layer was clicked."""
+    meta = figure.layout.meta or {}
+    try:
+        trace = figure.data[int(point.get("curveNumber", 0))]
+        at = {meta["rows"]: int(point["y"]), meta["columns"]: int(point["x"])}
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+    sizes = result.values.sizes
+    if "layer" not in at or any(name not in sizes or not 0 <= index < sizes[name] for name, index in at.items()):
+        return None
+    return Cell(at["layer"], at.get("head"), at.get("pos"), _site(result, trace.meta))
+
+
+def _site(result: Result, heading: Any) -> str | None:
+    if "site" in result.values.dims:
+        return next((str(name) for name in result.values.site.values if safe(name) == heading), None)
+    asked = result.origin.params.get("sites") if result.origin else None
+    names = [asked] if isinstance(asked, str) else list(asked or [])
+    return names[0] if len(names) == 1 else None
+
+
+def group_of(result: Result, cell: Cell) -> tuple[int, int] | None:
+    """For a cell of keys or values: its key-value head and how many there are; None for any other."""
+    if cell.site not in KEY_VALUE or cell.head is None:
+        return None
+    values = result.values.sel(site=cell.site) if "site" in result.values.dims else result.values
+    there = ~np.isnan(values).all([dim for dim in values.dims if dim != "head"])
+    return cell.head, int(there.sum())
+
+
+def top_cells(result: Result | None, top: int = 12) -> list[dict[str, Any]]:
+    """The cells that are largest in size, averaged over prompts: by column, tokens with their blanks visible.
+
+    A layer, head and pos are numbers from 0, 'value' is in the result's unit and '±' is one standard error.
+    """
+    if not isinstance(result, Scores):
+        return []
+    mean = result.mean() if result.values.dims != ("prompt",) else result
+    found = []
+    for row in rows(mean, top):
+        lower, upper = row.pop("lower", None), row.pop("upper", None)
+        shown = {name: visible(value) if isinstance(value, str) else value for name, value in row.items()}
+        if lower is not None and upper is not None:
+            shown["±"] = (upper - lower) / 2
+        found.append(shown)
+    return found
+
+
+def cell_of_row(row: Mapping[str, Any], result: Result) -> Cell | None:
+    """The cell of a row of `top_cells`."""
+    numbers = {name: int(row[name]) for name in ("layer", "head", "pos") if name in row}
+    if "layer" not in numbers:
+        return None
+    return Cell(**numbers, site=row.get("site") or _site(result, None))

@@ -1,0 +1,244 @@
+"""The circuits page without its layout: what is asked, the job that answers it, the result shown and the cell chosen.
+
+Nothing here computes: `run` hands a question to the queue of its model, `refresh` takes over how far it is. All state is
+set in the thread that calls these; a page calls `refresh` a few times a second while something is `live`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import param
+
+from workbench.errors import BadInput
+from workbench.jobs import JOBS, LIVE, Job, Jobs
+from workbench.result import Origin, Result
+from workbench.store import Store
+from workbench.views.attention import Attention
+from workbench.views.cells import Cell, cell_at, group_of
+from workbench.views.fields import Field, given, method_fields, task_fields
+from workbench.views.question import CUSTOM, Question, baseline_of
+
+IDLE = "idle"
+
+
+@dataclass(frozen=True, eq=False)
+class Notice:
+    """Something to tell the user: `level` is 'error', 'warning' or 'info'. The text is not safe as HTML."""
+
+    level: str
+    text: str
+
+
+class Circuits(param.Parameterized):
+    """State of the circuits page."""
+
+    model = param.String(default="smollm2-135m", doc="Ref of the model.")
+    task = param.String(default="ioi", doc="Id of a task, or 'custom'.")
+    method = param.String(default="patch", doc="Id of a method.")
+    options = param.Dict(default={}, doc="The task's options, by name.")
+    params = param.Dict(default={}, doc="The method's parameters, by name.")
+    rows = param.String(default="", doc="The user's own pairs, as CSV or JSON text.")
+
+    status = param.String(default=IDLE, doc="idle, queued, running, done, stopped or failed.")
+    label = param.String(default="")
+    progress = param.Number(default=None, allow_None=True)
+    seconds_left = param.Number(default=None, allow_None=True)
+    result = param.Parameter(doc="The Result shown, whole or partial, or None.")
+    whole = param.Boolean(default=False, doc="Whether it is finished.")
+    baseline = param.Parameter(doc="Scores of the baseline on the same prompts, or None.")
+    pos = param.Integer(default=None, allow_None=True, doc="The position chosen.")
+    notice = param.Parameter(doc="The latest Notice.")
+    stored = param.List(default=[], doc="Entries of the store, the newest first.")
+
+    def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
+        super().__init__(**state)
+        self.jobs, self.store = jobs, store or Store()
+        self.attention = Attention(jobs)
+        self._job: Job | None = None
+        self._question: Question | None = None
+        self._seen = -1
+        self.task_changed()
+        self.method_changed()
+        self.list_stored()
+
+    @property
+    def task_fields(self) -> dict[str, Field]:
+        """The fields of the chosen task."""
+        return task_fields(self.task)
+
+    @property
+    def method_fields(self) -> dict[str, Field]:
+        """The fields of the chosen method."""
+        return method_fields(self.method)
+
+    @param.depends("task", watch=True)
+    def task_changed(self) -> None:
+        """Keep what the new task has too, and take its defaults for the rest."""
+        self.options = kept(self.options, self.task_fields)
+
+    @param.depends("method", watch=True)
+    def method_changed(self) -> None:
+        """Keep what the new method has too, and take its defaults for the rest."""
+        self.params = kept(self.params, self.method_fields)
+
+    def question(self) -> Question:
+        """What Run would ask.
+
+        Raises:
+            BadInput: When a setting is out of its range.
+        """
+        if not self.model.strip():
+            raise BadInput("the model must be a name, a hub name or a folder; got nothing. Choose one.")
+        options = {name: one.check(self.options[name]) for name, one in self.task_fields.items()}
+        params = {name: one.check(self.params[name]) for name, one in self.method_fields.items()}
+        rows = self.rows if self.task == CUSTOM else ""
+        if self.task == CUSTOM and not rows.strip():
+            raise BadInput("your pairs must be at least 1 row; got none. Paste rows or upload a file, then press Run.")
+        return Question(
+            self.model.strip(), self.task, self.method, given(self.task_fields, options),
+            given(self.method_fields, params), rows,
+        )  # fmt: skip
+
+    @property
+    def live(self) -> bool:
+        """Whether anything waits or runs, so that `refresh` has work."""
+        return self._job is not None or self.attention.live
+
+    def run(self) -> None:
+        """Ask the question; a BadInput becomes a notice."""
+        try:
+            asked = self.question()
+        except BadInput as problem:
+            self.tell("error", str(problem))
+            return
+        store = self.store
+        self._job = self.jobs.submit(
+            asked.model, f"run {asked.key}", lambda model, job: asked.answer(model, job, store), "Waiting for the model"
+        )
+        self._seen, self._question = -1, asked
+        self.pos = None
+        self.attention.param.update(layer=None, head=0, scores=None)
+        self.attention.ask_about(asked, 0)
+        self.param.update(result=None, whole=False, baseline=None, status="queued")
+        self.refresh()
+
+    def stop(self) -> None:
+        """Stop the job within one batch; what it finished is kept."""
+        if self._job is not None:
+            self._job.stop()
+            self.label = "Stopping …"
+
+    def refresh(self) -> None:
+        """Take over how far the jobs are; called from the page's own thread."""
+        self.attention.refresh()
+        job = self._job
+        if job is None or job.version == self._seen:
+            return
+        self._seen = job.version
+        found = job.found
+        if "pairs" in found:
+            self.attention.name_prompts(found["pairs"])
+        partial = stamped(job.partial, found.get("origin"))
+        shown = job.result if job.status == "done" else partial if partial is not None else self.result
+        self.param.update(
+            status=job.status, label=job.label, progress=job.progress, seconds_left=job.seconds_left, result=shown,
+            whole=job.status == "done", baseline=found.get("baseline", self.baseline),
+        )  # fmt: skip
+        if job.status not in LIVE:
+            self._ended(job)
+
+    def _ended(self, job: Job) -> None:
+        self._job = None
+        if job.status == "failed":
+            self.tell("error", job.message)
+        if job.status == "stopped":
+            self.tell("info", "Stopped. What was finished is kept: Run goes on from there.")
+        self.list_stored()
+
+    @property
+    def key(self) -> str:
+        """The key of the result shown, '' where it is not stored."""
+        return self.result.origin.key if self.whole and self.result is not None and self.result.origin else ""
+
+    def list_stored(self) -> None:
+        """Look again what the store holds."""
+        self.stored = [entry for entry in self.store.list() if entry.origin.method != "baseline"]
+
+    def open(self, key: str) -> None:
+        """Show a stored result, and set the form to what it answers; needs no model."""
+        try:
+            result = self.store.get(key)
+        except BadInput as problem:
+            self.tell("error", str(problem))
+            return
+        if result is None:
+            self.tell("error", "The stored result is damaged and was moved aside. Run it again.")
+            self.list_stored()
+            return
+        self._job = None
+        self._adopt(result.origin)
+        rows = self.rows if result.origin.task == CUSTOM else ""
+        self._question = Question.of(result.origin, rows)
+        self.pos = None
+        self.attention.param.update(layer=None, head=0, scores=None)
+        self.attention.ask_about(self._question, result.values.sizes.get("prompt", result.origin.task_params.get("n", 1)))
+        self.param.update(
+            status=IDLE, label="", progress=None, result=result, whole=True, baseline=baseline_of(result, self.store)
+        )
+
+    def _adopt(self, origin: Origin) -> None:
+        """Set the form to an Origin, as far as it names what the catalogues have."""
+        from workbench.methods import METHODS
+        from workbench.tasks import TASKS
+
+        self.model = origin.model
+        if origin.task in (*TASKS, CUSTOM):
+            self.task = origin.task
+            self.options = kept(origin.task_params, self.task_fields)
+        if origin.method in METHODS:
+            self.method = origin.method
+            self.params = kept(origin.params, self.method_fields)
+
+    def click(self, figure: Any, point: Mapping[str, Any]) -> None:
+        """Choose the cell of a clicked point of the shown figure, and show where its head looks."""
+        cell = cell_at(self.result, figure, point) if self.result is not None else None
+        if cell is not None:
+            self.choose(cell)
+
+    def choose(self, cell: Cell) -> None:
+        """Choose a cell, and show where its head looks."""
+        if cell.layer is None or self._question is None:
+            return
+        self.pos = cell.pos
+        asked = self._question
+        if asked.task == CUSTOM and not asked.rows:
+            if not self.rows.strip():
+                self.tell("warning", "The prompts of this result are not stored. Paste your pairs again to see attention.")
+                return
+            self._question = replace(asked, rows=self.rows)
+            self.attention.ask_about(self._question, len(self.attention.prompts))
+        group = group_of(self.result, cell) if self.result is not None else None
+        self.attention.look(cell.layer, None if group else cell.head, group)
+
+    def tell(self, level: str, text: str) -> None:
+        """Give the user a notice."""
+        self.notice = Notice(level, text)
+
+
+def kept(values: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
+    """A value for every field: the one there is, where it fits, else the default."""
+    fitting = {}
+    for name, one in fields.items():
+        fitting[name] = one.default
+        if name in values:
+            try:
+                fitting[name] = one.check(values[name])
+            except BadInput:
+                continue
+    return fitting
+
+
+def stamped(partial: Result | None, origin: Origin | None) -> Result | None:
+    """A partial result with the Origin it will have, so that its figure keeps its size when it is whole."""
+    return partial if partial is None or origin is None else partial.replace(origin=origin)

@@ -1,0 +1,185 @@
+"""Fields of a form, made from the signatures of methods and tasks: what can be chosen, how it reads as text.
+
+Every field writes its value as a short text and reads it back: that text is what stands in the URL.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from workbench.errors import BadInput, one_of
+
+_AUTO = ""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting of a method or a task.
+
+    Attributes:
+        name: The parameter's name.
+        kind: 'choice', 'several', 'flag', 'number' or 'text'.
+        default: Its default.
+        choices: What can be chosen, for 'choice' and 'several'.
+        about: What it means, for a tooltip.
+        words: For 'text': words it takes beside a whole number.
+        optional: Whether empty means None.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    choices: tuple[Any, ...] = ()
+    about: str = ""
+    words: tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name as a person writes it."""
+        return {"n": "Prompts"}.get(self.name, self.name.replace("_", " ").capitalize())
+
+    def write(self, value: Any) -> str:
+        """The value as text."""
+        if value is None:
+            return _AUTO
+        if self.kind == "several":
+            return "+".join(map(str, [value] if isinstance(value, str) else value))
+        return {True: "yes", False: "no"}[value] if self.kind == "flag" else str(value)
+
+    def read(self, text: str) -> Any:
+        """The value of a text.
+
+        Raises:
+            BadInput: When the text is no value of this field.
+        """
+        return _READ[self.kind](self, text.strip())
+
+    def check(self, value: Any) -> Any:
+        """The value as this field holds it, or BadInput."""
+        return self.read(self.write(value))
+
+
+def _read_choice(field: Field, text: str) -> Any:
+    if field.optional and text == _AUTO:
+        return None
+    for choice in field.choices:
+        if text == str(choice):
+            return choice
+    return one_of(field.name, text, field.choices)
+
+
+def _read_several(field: Field, text: str) -> tuple[str, ...]:
+    chosen = tuple(part for part in re.split(r"[+, ]", text) if part)
+    if not chosen:
+        raise BadInput(f"{field.name} must name at least one of {', '.join(field.choices)}; got none.")
+    for part in chosen:
+        one_of(field.name, part, field.choices)
+    return tuple(choice for choice in field.choices if choice in chosen)
+
+
+def _read_flag(field: Field, text: str) -> bool:
+    one_of(field.name, text, ("yes", "no"))
+    return text == "yes"
+
+
+def _read_number(field: Field, text: str) -> int:
+    if not re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
+        raise BadInput(f"{field.name} must be a whole number; got {text[:40]!r}.")
+    return int(text)
+
+
+def _read_text(field: Field, text: str) -> Any:
+    if text == _AUTO and field.optional:
+        return None
+    if text in field.words:
+        return text
+    if field.words or field.optional:
+        return _read_number(field, text)
+    return text
+
+
+_READ: dict[str, Callable[[Field, str], Any]] = {
+    "choice": _read_choice,
+    "several": _read_several,
+    "flag": _read_flag,
+    "number": _read_number,
+    "text": _read_text,
+}
+
+
+def fields_of(parameters: Mapping[str, inspect.Parameter], doc: str | None = None) -> dict[str, Field]:
+    """The fields of a signature, in its order.
+
+    Args:
+        parameters: Name -> parameter with annotation and default.
+        doc: The docstring whose Args say what each means.
+    """
+    about = _about(doc)
+    return {name: _field(name, parameter, about.get(name, "")) for name, parameter in parameters.items()}
+
+
+def _field(name: str, parameter: inspect.Parameter, about: str) -> Field:
+    annotation, default = parameter.annotation, parameter.default
+    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    literals = tuple(one for part in parts if get_origin(part) is Literal for one in get_args(part))
+    kinds = [part for part in parts if get_origin(part) is not Literal]
+    optional = type(None) in kinds
+    many = [kind for kind in kinds if isinstance(get_origin(kind), type) and issubclass(get_origin(kind), Sequence)]
+    if many:
+        default = (default,) if isinstance(default, str) else tuple(default)
+        return Field(name, "several", default, literals or get_args(get_args(many[0])[0]), about)
+    if bool in kinds:
+        return Field(name, "flag", default, (), about)
+    if int in kinds and not literals and not optional:
+        return Field(name, "number", default, (), about)
+    if int in kinds:
+        return Field(name, "text", default, (), about, tuple(map(str, literals)), optional)
+    if literals:
+        return Field(name, "choice", default, literals, about, (), optional)
+    return Field(name, "text", default, (), about)
+
+
+def _about(doc: str | None) -> dict[str, str]:
+    """What the Args of a docstring say, by name."""
+    section = re.search(r"^Args:\n(.*?)(?:^\S|\Z)", inspect.cleandoc(doc or ""), re.S | re.M)
+    if not section:
+        return {}
+    entries: dict[str, str] = {}
+    for entry in re.finditer(r"^    (\w[\w, ]*): (.*(?:\n {5,}.*)*)", section[1], re.M):
+        for name in entry[1].split(", "):
+            entries[name] = " ".join(entry[2].split())
+    return entries
+
+
+def method_fields(name: str) -> dict[str, Field]:
+    """The fields of a method of the catalogue."""
+    from workbench.methods import METHODS
+
+    one_of("the method", name, METHODS)
+    method = METHODS[name]
+    return fields_of(method.params, method.run.__doc__)
+
+
+def task_fields(name: str) -> dict[str, Field]:
+    """The fields of a task of the catalogue, or of 'custom'."""
+    from workbench.tasks import TASKS, custom
+
+    one_of("the task", name, [*TASKS, "custom"])
+    if name == "custom":
+        options = {key: one for key, one in inspect.signature(custom).parameters.items() if key not in ("model", "rows")}
+        return fields_of(options, custom.__doc__)
+    return fields_of(TASKS[name].options, TASKS[name].make.__doc__)
+
+
+def given(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are not defaults, as the call takes them: one of several alone is a plain name."""
+    told = {}
+    for name, one in fields.items():
+        value = values.get(name, one.default)
+        if value != one.default:
+            told[name] = value[0] if one.kind == "several" and len(value) == 1 else value
+    return told

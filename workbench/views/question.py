@@ -1,0 +1,106 @@
+"""A question to a model: which task, which method, with what; how it is answered in a worker's thread, and its key."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from workbench.errors import BadInput
+from workbench.jobs import Job
+from workbench.result import Origin, Result, Scores, canonical
+from workbench.store import Store
+from workbench.views.fields import task_fields
+
+CUSTOM = "custom"
+MOST_ROWS_TEXT = 1_000_000
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked; the same question has the same Origin and so the same result.
+
+    Attributes:
+        model: Ref of the model.
+        task: Id of the task, or 'custom'.
+        method: Id of the method.
+        options: The task's options that are not its defaults.
+        params: The method's parameters that are not its defaults.
+        rows: The user's own pairs as text, for 'custom'.
+    """
+
+    model: str
+    task: str
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    rows: str = ""
+
+    @classmethod
+    def of(cls, origin: Origin, rows: str = "") -> "Question":
+        """The question that a stored result answers."""
+        return cls(origin.model, origin.task, origin.method, dict(origin.task_params), dict(origin.params), rows)
+
+    @property
+    def key(self) -> str:
+        """Equal for equal questions."""
+        return hashlib.sha256(canonical([self.pairs_key, self.method, dict(self.params)]).encode()).hexdigest()[:16]
+
+    @property
+    def pairs_key(self) -> str:
+        """Equal for equal prompts of one model."""
+        return canonical([self.model, self.task, dict(self.options), self.rows])
+
+    def pairs(self, model: Any) -> Any:
+        """The Pairs that are asked about.
+
+        Raises:
+            BadInput: When the task cannot be made for the model, or the user's rows cannot be read.
+        """
+        from workbench.tasks import TASKS, custom
+
+        if self.task != CUSTOM:
+            return TASKS[self.task](model, **self.options)
+        if not self.rows.strip():
+            raise BadInput("custom: your own pairs must be given; got none. Paste them under 'Your pairs', then press Run.")
+        options = {name: value for name, value in self.options.items() if name in task_fields(CUSTOM)}
+        # Rows are read from files, so that what is pasted meets the same checks as what the command line is given.
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, f"your pairs.{shape_of(self.rows)}")
+            with open(path, "w", encoding="utf-8", newline="") as file:
+                file.write(self.rows)
+            return custom(model, path, **options)
+
+    def answer(self, model: Any, job: Job, store: Store) -> Result:
+        """The result, from the store or computed now; pairs and baseline are told as soon as they are known."""
+        from workbench.methods import METHODS
+
+        pairs = self.pairs(model)
+        job.tell(pairs=pairs, origin=METHODS[self.method].origin(model, pairs, **self.params))
+        job.check()
+        metric = {"metric": self.params["metric"]} if "metric" in self.params else {}
+        job.tell(baseline=store.compute(METHODS["baseline"], model, pairs, **metric))
+        job.check()
+        return store.compute(METHODS[self.method], model, pairs, **self.params)
+
+
+def shape_of(rows: str) -> str:
+    """Which of 'json', 'jsonl' and 'csv' the text looks like.
+
+    Raises:
+        BadInput: When it is too long.
+    """
+    if len(rows) > MOST_ROWS_TEXT:
+        raise BadInput(f"custom: your pairs must have at most {MOST_ROWS_TEXT} characters; got {len(rows)}. Give fewer rows.")
+    start = rows.lstrip()[:1]
+    return {"[": "json", "{": "jsonl"}.get(start, "csv")
+
+
+def baseline_of(result: Result, store: Store) -> Scores | None:
+    """The stored baseline on the prompts of a stored result, if there is one."""
+    if result.origin is None:
+        return None
+    metric = result.origin.params.get("metric", "logit_diff")
+    key = replace(result.origin, method="baseline", params={"metric": metric}).key
+    return store.get(key) if key in store else None
