@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 from workbench.errors import one_of
@@ -45,8 +45,6 @@ def run_bench(asked: argparse.Namespace) -> None:
         _say(f"relp: {row['forwards']} forwards, {row['backwards']} backward, {row['ratio']:.2f} times the time of atp")
     if "correlations" in wanted:
         figures["correlations"] = patching.correlations(model, asked.n, list(range(asked.seeds)))
-        for line in summary(figures["correlations"]):
-            _say(line)
     told = {
         "machine": machine(asked.device),
         "versions": versions(),
@@ -60,6 +58,7 @@ def run_bench(asked: argparse.Namespace) -> None:
     file = asked.out or Path(__file__).parent / "results" / f"{asked.device.replace(':', '')}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(told, indent=1) + "\n")
+    _say(markdown(told))
     _say(f"Wrote {file}")
 
 
@@ -82,17 +81,50 @@ def imports(repeats: int, model: str) -> dict[str, Any]:
     }
 
 
-def summary(rows: list[dict[str, Any]]) -> list[str]:
-    """Mean and standard deviation over seeds of each method and site."""
-    lines = []
-    for site in dict.fromkeys(row["site"] for row in rows):
+def pearson(rows: list[dict[str, Any]], **wanted: str) -> str:
+    """Mean ± standard deviation over seeds of the rows that match."""
+    found = [row["pearson"] for row in rows if all(row[name] == value for name, value in wanted.items())]
+    return f"{mean(found):.3f} ± {stdev(found) if len(found) > 1 else 0.0:.3f}"
+
+
+def markdown(told: dict[str, Any]) -> str:
+    """The figures as the README's tables: made from the written file, never typed."""
+    figures, lines = told["figures"], ["| measure | target | measured |", "|---|---|---|"]
+    for row, target in zip(figures.get("sweeps", []), ("3 times", "5 times"), strict=False):
+        ours, theirs = median(row["ours_s"]), median(row["theirs_s"])
+        lines.append(
+            f"| {row['measure']} ({row['cells']} cells) against `transformer_lens.patching` | at least {target} as fast, "
+            f"1e-4 | **{row['ratio']:.1f} times** ({ours:.1f} s against {theirs:.1f} s), {row['largest_difference']:.1e} |"
+        )
+    if "relevance" in figures:
+        row = figures["relevance"]
+        lines.append(
+            f"| `relp` on attention, MLP and residual outputs | 2 forwards, 1 backward; at most 1.5 times `atp` | "
+            f"{row['forwards']} forwards, {row['backwards']} backward; **{row['ratio']:.2f} times** |"
+        )
+    if "memory" in figures:
+        most = max(figures["memory"]["beyond_bytes"].values()) / 1e9
+        lines.append(f"| peak memory of a sweep, beyond the model | at most 1 GB | **{most:.2f} GB** |")
+    if "imports" in figures:
+        row = figures["imports"]
+        torch = "with" if row["torch"] else "without"
+        lines.append(f"| `import workbench` | under 0.3 s, no torch | **{row['seconds']:.3f} s**, {torch} torch |")
+        lines.append(f"| second `load('{told['model']}')` | at most 4 s | **{row['second_load_s']:.1f} s** |")
+    return "\n".join(lines) + correlation_table(told)
+
+
+def correlation_table(told: dict[str, Any]) -> str:
+    """Pearson by corruption, method and site."""
+    rows = told["figures"].get("correlations")
+    if not rows:
+        return ""
+    sites = list(dict.fromkeys(row["site"] for row in rows))
+    lines = ["", "", "| Pearson with exact patching | " + " | ".join(sites) + " |", "|---|" + "---|" * len(sites)]
+    for corruption in dict.fromkeys(row["corruption"] for row in rows):
         for method in ("atp", "relp"):
-            found = [row["pearson"] for row in rows if row["site"] == site and row["method"] == method]
-            spread = stdev(found) if len(found) > 1 else 0.0
-            lines.append(
-                f"Pearson with exact patching, {site}, {method}: {mean(found):.3f} ± {spread:.3f} over {len(found)} seeds"
-            )
-    return lines
+            cells = [pearson(rows, corruption=corruption, method=method, site=site) for site in sites]
+            lines.append(f"| `{method}`, corruption `{corruption}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def _say(line: str) -> None:
