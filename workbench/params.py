@@ -58,7 +58,11 @@ def parse(text: str, annotation: Any) -> Any:
     kinds = parts(annotation)
     if takes_several(annotation):
         words = tuple(word for word in text.split(",") if word)
-        return words[0] if len(words) == 1 and str in kinds else words
+        # One word is itself where it may stand alone: 'z' and ('z',) ask the same, but are two keys of the store.
+        alone = [part for part in kinds if not takes_several(part)]
+        if len(words) == 1 and (str in alone or words[0] in [choice for part in alone for choice in choices(part)]):
+            return words[0]
+        return words
     if type(None) in kinds and text.lower() in ("none", ""):
         return None
     if bool in kinds and text.lower() in ("true", "false", "yes", "no"):
