@@ -72,6 +72,10 @@ class Job(param.Parameterized):
         """Make known what was found on the way (called by the work itself)."""
         self._change(found={**self.found, **found})
 
+    def say(self, label: str) -> None:
+        """Make known what is being done (called by the work itself)."""
+        self._change(label=label, progress=None)
+
     def run(self, take: Callable[[], Any]) -> None:
         """Do the work, in the calling thread, on the model that `take` gives."""
         with self._lock:
@@ -243,13 +247,15 @@ class Jobs:
             with self._changed:
                 if self._live.get(job.key) is job:
                     del self._live[job.key]
+            # Else the last result would stay in memory until the next question.
+            del job
 
     def _model(self, ref: str, job: Job) -> Any:
         if ref not in self.models:
-            job._change(label=f"Loading {ref}", progress=None)
+            job.say(f"Loading {ref}")
         return self.models.take(ref)
 
 
 JOBS = Jobs()
 # A thread inside torch while the interpreter goes away may crash it; finished pieces are on disk by then.
-atexit.register(JOBS.stop_all, 3.0)
+atexit.register(JOBS.stop_all, 20.0)

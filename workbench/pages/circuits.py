@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 import panel as pn
 import panel_material_ui as pmui
 
+from workbench.pages import words
+from workbench.pages.chart import Chart
 from workbench.pages.ruler import Ruler
-from workbench.pages.shown import PADDING, SIDE_BY_SIDE, Plot, TopCells, drawn, marked, paper
+from workbench.pages.shown import PADDING, SIDE_BY_SIDE, TopCells, drawn, marked, paper
 from workbench.pages.sidebar import Sidebar
 from workbench.pages.stored import Stored
 from workbench.result import Result, Scores
@@ -28,13 +30,16 @@ LONGEST_NOTICE = 700
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
 THEME = {
     "light": {"palette": {"primary": {"main": "#0b5cad"}, "background": {"default": "#f6f7f9", "paper": "#ffffff"}}},
-    "dark": {"palette": {"primary": {"main": "#7db7ee"}, "background": {"default": "#101215", "paper": "#17191d"}}},
+    "dark": {
+        "palette": {"primary": {"main": "#7db7ee"}, "background": {"default": "#101215", "paper": "#17191d"}},
+        "components": {"MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#123554", "color": "#ffffff"}}}},
+    },
 }
 
 
 def page(view: Circuits | None = None) -> pmui.Page:
     """The page, set to what the URL of the session says."""
-    pn.extension("plotly", "tabulator", notifications=True, exception_handler=_failed)
+    pn.extension("plotly", notifications=True, exception_handler=_failed)
     made = CircuitsPage(view or Circuits())
     if pn.state.location is not None:
         made.follow(pn.state.location, _query(pn.state.session_args))
@@ -58,7 +63,7 @@ class CircuitsPage:
         self.view = view
         self.location: Any = None
         self.sidebar, self.stored, self.top = Sidebar(view), Stored(view), TopCells(view)
-        self.map, self.attention = Plot(view.click), Plot()
+        self.map, self.attention = Chart(self._clicked), Chart()
         self.run = pmui.Button(label="Run", color="primary", variant="contained", icon="play_arrow", width=110, margin=0)
         self.stop = pmui.Button(label="Stop", color="error", variant="outlined", icon="stop", width=110, margin=0)
         self.bar = pmui.LinearProgress(value=0, sizing_mode="stretch_width", margin=(6, 0, 2, 0), visible=False)
@@ -75,17 +80,19 @@ class CircuitsPage:
         state = pmui.Column(self.bar, self.says, sizing_mode="stretch_width", margin=(0, 0, 0, 8))
         buttons = pmui.Row(self.run, self.stop, margin=0, sx={"gap": "8px"})
         self.hint = pn.pane.HTML(margin=0, sizing_mode="stretch_width")
-        self.map_card = paper(self.hint, self.map.pane)
+        self.map_card = paper(self.hint, self.map)
         self.chooser = self._chooser()
         self.looks = _line()
-        self.attention_card = paper(self.chooser, self.looks, self.attention.pane)
+        self.attention_card = paper(self.chooser, self.looks, self.attention)
+        self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
+        self.beside = pmui.Column(self.anchor, self.attention_card, self.top.card, margin=0, **WIDE)
         self.figures = pmui.FlexBox(
-            self.map_card, self.attention_card, gap="12px", flex_wrap="nowrap", align_items="flex-start",
+            self.map_card, self.beside, gap="12px", flex_wrap="nowrap", align_items="flex-start",
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         main = pmui.Column(
             self.ruler, pmui.Row(buttons, state, sizing_mode="stretch_width", margin=0, align="center"), self.baseline,
-            self.figures, self.top.card, self.stored.card,
+            self.figures, self.stored.card,
             sizing_mode="stretch_width", margin=(12, 20), sx={"gap": "4px"},
         )  # fmt: skip
         return pmui.Page(
@@ -95,18 +102,18 @@ class CircuitsPage:
     def _chooser(self) -> pmui.Column:
         looked = self.view.attention
         self.head = pmui.Select(label="Head", options=[0], value=0, width=92, size="small", margin=0)
-        self.prompt = pmui.Select(label="Prompt", options={"prompt 1": 0}, value=0, size="small", margin=0, **WIDE)
-        self.of = pmui.RadioButtonGroup(options=["clean", "corrupt"], value=looked.of, size="small", margin=(4, 0))
+        self.prompt = pmui.Select(label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, **WIDE)
+        self.of = pmui.RadioButtonGroup(options=["clean", "corrupt"], value=looked.of, size="small", margin=0)
         self.head.param.watch(lambda event: self._look(head=event.new), "value")
-        self.prompt.param.watch(lambda event: self._look(prompt=event.new), "value")
+        self.prompt.param.watch(lambda event: self._look(prompt=self.prompt.options.index(event.new)), "value")
         self.of.param.watch(lambda event: self._look(of=event.new), "value")
-        return pmui.Row(self.head, self.prompt, self.of, sizing_mode="stretch_width", margin=(6, 0), sx={"gap": "8px"})
+        return pmui.Row(self.head, self.prompt, self.of, margin=(6, 0), align="center", sx={"gap": "8px"}, **WIDE)
 
     def _watch(self) -> None:
         view = self.view
         self.run.on_click(lambda event: self._act(view.run))
         self.stop.on_click(lambda event: self._act(view.stop))
-        view.param.watch(lambda *_: self._tell_status(), ["status", "label", "progress", "seconds_left"])
+        view.param.watch(lambda *_: self._tell_status(), ["status", "label", "progress", "seconds_left", "result"])
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._draw(), ["result", "whole", "task", "method"])
         view.param.watch(lambda event: self._toast(event.new), "notice")
@@ -126,6 +133,11 @@ class CircuitsPage:
         self.location = location
         self.sidebar.show()
         self._wake()
+
+    def _clicked(self, figure: Any, point: Mapping[str, Any]) -> None:
+        self.view.click(figure, point)
+        if not self._halved and self.view.attention.layer is not None:
+            self.anchor.calls += 1
 
     def _act(self, action: Any) -> None:
         action()
@@ -164,13 +176,13 @@ class CircuitsPage:
         halved = self._halved
         self.figures.flex_direction = "row" if halved else "column"
         self.hint.visible = result is None
-        self.attention_card.visible = result is not None
+        self.beside.visible = result is not None
         if result is None:
-            self.hint.object = _hint(view)
+            self.hint.object = words.hint(view)
         self.map.show(None if result is None else self._map(result, self._width(halved)))
         self.attention.show(None if looked.scores is None else drawn(looked.scores, self.theme, self._width(halved)))
         self.chooser.visible = looked.layer is not None
-        self.looks.object = _looks(view)
+        self.looks.object = words.looks(view)
         self.looks.visible = bool(self.looks.object)
         self.top.show(result if view.whole else None)
 
@@ -186,8 +198,7 @@ class CircuitsPage:
         heads, prompts = list(range(max(looked.heads, looked.head + 1))), looked.prompts or ["prompt 1"]
         self._setting = True
         self.head.param.update(options=heads, value=looked.head)
-        labels = {label: index for index, label in enumerate(prompts)}
-        self.prompt.param.update(options=labels, value=min(looked.prompt, len(prompts) - 1))
+        self.prompt.param.update(options=prompts, value=prompts[min(looked.prompt, len(prompts) - 1)])
         self.of.value = looked.of
         self._setting = False
 
@@ -208,13 +219,13 @@ class CircuitsPage:
             self.bar.param.update(value=-1, variant="indeterminate")
         else:
             self.bar.param.update(value=round(100 * view.progress), variant="determinate")
-        self.says.object = f'<span style="font-size:13px">{escape(_status(view))}</span>'
+        self.says.object = f'<span style="font-size:13px">{escape(words.status(view))}</span>'
 
     def _tell_baseline(self) -> None:
         found = self.view.baseline
         self.baseline.visible = found is not None
         if found is not None:
-            self.baseline.object = _baseline(found)
+            self.baseline.object = words.baseline(found)
 
     def _toast(self, notice: Notice | None) -> None:
         if notice is None or pn.state.notifications is None:
@@ -230,70 +241,3 @@ class CircuitsPage:
 
 def _line() -> pn.pane.HTML:
     return pn.pane.HTML("", margin=(2, 0), sizing_mode="stretch_width")
-
-
-def _looks(view: Circuits) -> str:
-    looked = view.attention
-    said = looked.status or looked.about
-    if looked.layer is None:
-        said = "Attention of a head appears here."
-        if view.whole and "layer" in view.result.values.dims:
-            said = "Click a cell of the map to see where its head looks."
-    return f'<span style="font-size:13px;opacity:.8">{escape(said)}</span>' if said else ""
-
-
-def _status(view: Circuits) -> str:
-    if view.status in ("queued", "running"):
-        share = "" if view.progress is None else f" · {view.progress:.0%}"
-        return f"{view.label}{share}{_left(view.seconds_left)}"
-    return {
-        "done": "Done.",
-        "stopped": "Stopped. Run goes on from there.",
-        "failed": "Failed: see the notice.",
-    }.get(view.status, "Shown from the store." if view.result is not None else "Ready.")
-
-
-def _left(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f" · about {max(1, round(seconds))} s left"
-    return f" · about {round(seconds / 60)} min left"
-
-
-def _baseline(found: Scores) -> str:
-    means = found.values.mean("prompt")
-    clean, corrupt = float(means.sel(run="clean")), float(means.sel(run="corrupt"))
-    name = str(found.origin.params.get("metric", "metric")).replace("_", " ") if found.origin else "metric"
-    said = (
-        f"<b>Baseline</b> right on {escape(found.notes.get('accuracy', '?'))} · "
-        f"{escape(name)} {clean:+.2f} on clean, {corrupt:+.2f} on corrupt ({escape(found.unit)})"
-    )
-    warning = found.notes.get("warning")
-    if not warning:
-        return f'<div style="font-size:13px;padding:4px 0">{said}</div>'
-    return (
-        f'<div role="alert" style="font-size:13px;padding:6px 10px;border-left:4px solid #e69f00;'
-        f'background:rgba(230,159,0,.12)">{said}<br><b>Warning:</b> {escape(warning)}.</div>'
-    )
-
-
-def _hint(view: Circuits) -> str:
-    """What Run will do, in place of the map."""
-    from workbench.methods import METHODS
-    from workbench.tasks import TASKS
-
-    method = METHODS[view.method]
-    about = (method.run.__doc__ or "").split("\n\n")[0]
-    task = "your own pairs" if view.task not in TASKS else TASKS[view.task].title
-    return (
-        '<div style="padding:28px 12px;max-width:640px">'
-        f'<div style="font-size:20px;font-weight:600;margin-bottom:8px">{escape(method.title)}</div>'
-        f'<div style="font-size:14px;line-height:1.5">{escape(about)}</div>'
-        f'<div style="font-size:13px;line-height:1.5;opacity:.75;margin-top:8px">On {escape(task)}. '
-        f"Source: {escape(method.source)}</div>"
-        '<div style="font-size:14px;margin-top:16px">Press <b>Run</b>. The map fills in as cells are finished; click a cell '
-        "to see where its head looks.</div></div>"
-    )
-
-

@@ -5,9 +5,10 @@ import param
 
 
 class Ruler(pn.custom.JSComponent):
-    """An empty line that reports its width, at most a few times a second."""
+    """An empty line that reports its width, and is scrolled to when `calls` changes."""
 
     pixels = param.Integer(default=0)
+    calls = param.Integer(default=0)
 
     _esm = """
     export function render({model, el}) {
@@ -22,6 +23,7 @@ class Ruler(pn.custom.JSComponent):
       }
       const observer = new ResizeObserver(() => { if (timer === null) timer = setTimeout(report, 120) })
       observer.observe(line)
+      model.on("calls", () => line.scrollIntoView({behavior: "smooth", block: "start"}))
       model.on("remove", () => observer.disconnect())
       return line
     }

@@ -1,18 +1,17 @@
-"""The figures of a page: the map that fills in and is clicked, the attention beside it, and the table of top cells."""
+"""What a page shows of a result: its figure on the page's own ground, the cell chosen, the table of top cells."""
 
 from html import escape
 from typing import Any
 
-import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
+from workbench.pages.table import Table
 from workbench.plots import figure
-from workbench.result import Result, Scores
+from workbench.result import Result
 from workbench.views.cells import Cell, cell_of_row, top_cells
 from workbench.views.circuits import Circuits
 
-CONFIG = {"displaylogo": False, "responsive": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 SIDE_BY_SIDE = 880
 LEAST = 300
 PADDING = 24
@@ -41,42 +40,12 @@ def marked(made: Any, cell: Cell, theme: str) -> Any:
     return made
 
 
-class Plot:
-    """A pane that shows one figure at its own size and reports clicks as points."""
-
-    def __init__(self, click: Any = None):
-        self.pane = pn.pane.Plotly(None, config=CONFIG, visible=False, margin=0)
-        self.figure: Any = None
-        self._click = click
-        if click is not None:
-            self.pane.param.watch(self._clicked, "click_data")
-
-    def show(self, made: Any | None) -> None:
-        """Show a figure, or nothing."""
-        self.figure = made
-        if made is None:
-            self.pane.visible = False
-            return
-        self.pane.param.update(object=made, width=made.layout.width, height=made.layout.height, visible=True)
-
-    def _clicked(self, event: Any) -> None:
-        points = (event.new or {}).get("points") or []
-        if points and self.figure is not None:
-            self._click(self.figure, points[0])
-            # The same cell may be clicked again.
-            self.pane.click_data = None
-
-
 class TopCells:
     """The largest cells as a table; a row is clicked like a cell of the map."""
 
     def __init__(self, view: Circuits):
         self._view, self._rows = view, []
-        self.table = pn.widgets.Tabulator(
-            pd.DataFrame(), show_index=False, disabled=True, selectable=False, sortable=False, layout="fit_data_fill",
-            theme="simple", margin=(4, 0), sizing_mode="stretch_width", configuration={"headerSort": False},
-        )  # fmt: skip
-        self.table.on_click(self._clicked)
+        self.table = Table(self._clicked)
         self.card = paper(heading("Largest cells", "mean over prompts; click a row to see its head"), self.table)
         self.card.visible = False
 
@@ -84,17 +53,15 @@ class TopCells:
         """Show the largest cells of a result."""
         self._rows = top_cells(result) if result is not None else []
         self.card.visible = bool(self._rows)
-        if self._rows:
-            frame = pd.DataFrame(self._rows)
-            for name in ("value", "±"):
-                if name in frame:
-                    frame[name] = [f"{number:+.3g}" if name == "value" else f"{number:.2g}" for number in frame[name]]
-            unit = result.unit if isinstance(result, Scores) else ""
-            self.table.value = frame.rename(columns={"value": unit or "value"}).astype(str).map(escape)
+        if not self._rows or result is None:
+            return
+        shown = {"value": (result.unit, "{:+.3g}"), "±": ("± s.e.", "{:.2g}")}
+        head = [shown[name][0] if name in shown else name for name in self._rows[0]]
+        self.table.show(head, [[shown[n][1].format(v) if n in shown else v for n, v in row.items()] for row in self._rows])
 
-    def _clicked(self, event: Any) -> None:
-        if self._view.result is not None and 0 <= event.row < len(self._rows):
-            cell = cell_of_row(self._rows[event.row], self._view.result)
+    def _clicked(self, index: int) -> None:
+        if self._view.result is not None:
+            cell = cell_of_row(self._rows[index], self._view.result)
             if cell is not None:
                 self._view.choose(cell)
 

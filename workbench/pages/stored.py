@@ -1,15 +1,15 @@
 """The results that the store holds, as a table to reopen them from."""
 
-from html import escape
+from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-import panel as pn
-
 from workbench.pages.shown import heading, paper
+from workbench.pages.table import Table
+from workbench.store import Entry
 from workbench.views.circuits import Circuits
 
-MOST = 100
+MOST = 30
+HEAD = ("When", "Result", "Task", "Model", "Settings", "Key")
 
 
 class Stored:
@@ -18,12 +18,7 @@ class Stored:
     def __init__(self, view: Circuits):
         self.view = view
         self._keys: list[str] = []
-        self.table = pn.widgets.Tabulator(
-            pd.DataFrame(), show_index=False, disabled=True, selectable=False, layout="fit_columns", theme="simple",
-            pagination="local", page_size=8, margin=(4, 0), sizing_mode="stretch_width",
-            configuration={"headerSort": False}, widths={"When": 150, "Key": 150},
-        )  # fmt: skip
-        self.table.on_click(self._clicked)
+        self.table = Table(lambda index: view.open(self._keys[index]))
         self.card = paper(heading("Stored results", "click a row to reopen it; no model is loaded"), self.table)
         view.param.watch(lambda *_: self.show(), "stored")
         self.show()
@@ -33,28 +28,26 @@ class Stored:
         entries = self.view.stored[:MOST]
         self._keys = [entry.key for entry in entries]
         self.card.visible = bool(entries)
-        rows = [
-            {
-                "When": entry.modified.astimezone().strftime("%Y-%m-%d %H:%M"),
-                "Result": entry.title,
-                "Task": _with(entry.origin.task, entry.origin.task_params, ("n", "seed", "corruption")),
-                "Model": entry.origin.model,
-                "Settings": _with("", entry.origin.params, ("sites", "by", "metric", "direction")),
-                "Key": entry.key,
-            }
-            for entry in entries
-        ]
-        self.table.value = pd.DataFrame(rows).astype(str).map(escape) if rows else pd.DataFrame()
-
-    def _clicked(self, event: Any) -> None:
-        if 0 <= event.row < len(self._keys):
-            self.view.open(self._keys[event.row])
+        self.table.show(HEAD, [_row(entry) for entry in entries])
 
 
-def _with(name: str, params: Any, shown: tuple[str, ...]) -> str:
+def _row(entry: Entry) -> tuple[str, ...]:
+    origin = entry.origin
+    task = _listed(origin.task_params, ("n", "seed", "corruption"))
+    return (
+        entry.modified.astimezone().strftime("%Y-%m-%d %H:%M"),
+        entry.title,
+        f"{origin.task} ({task})" if task else origin.task,
+        origin.model,
+        _listed(origin.params, ("sites", "by", "metric", "direction")),
+        entry.key[:8],
+    )
+
+
+def _listed(params: Mapping[str, Any], shown: tuple[str, ...]) -> str:
     said = []
     for key in shown:
         value = params.get(key)
         if value is not None:
             said.append(f"{key} {'+'.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
-    return f"{name} ({', '.join(said)})" if name and said else name or ", ".join(said)
+    return ", ".join(said)

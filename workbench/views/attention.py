@@ -120,6 +120,7 @@ class Attention(param.Parameterized):
         def work(model: Any, job: Job) -> Scores:
             pairs = asked.pairs(model)
             job.tell(pairs=pairs)
+            job.say("Reading attention")
             return attention(model, pairs, layer, prompt, of)
 
         self._job = self._jobs.submit(asked.model, f"attention {self._wanted}", work, "Waiting for the model")

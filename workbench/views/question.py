@@ -79,9 +79,11 @@ class Question:
         pairs = self.pairs(model)
         job.tell(pairs=pairs, origin=METHODS[self.method].origin(model, pairs, **self.params))
         job.check()
+        job.say("Reading the baseline")
         metric = {"metric": self.params["metric"]} if "metric" in self.params else {}
         job.tell(baseline=store.compute(METHODS["baseline"], model, pairs, **metric))
         job.check()
+        job.say(METHODS[self.method].title)
         return store.compute(METHODS[self.method], model, pairs, **self.params)
 
 

@@ -1,0 +1,83 @@
+"""A plotly figure on a page, drawn exactly as it was made.
+
+Not Panel's own pane: on a Material page that pane's title, margins, fonts and colour scale are overwritten in the
+browser whenever the page's theme is applied, and the caption falls off. The copy of plotly.js is still Panel's.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import panel as pn
+import param
+
+_STYLE = """
+.plotly, .plotly div { direction: ltr; margin: 0; padding: 0; }
+.svg-container { position: relative; }
+.plotly svg { overflow: hidden; }
+.plotly .main-svg { position: absolute; top: 0; left: 0; pointer-events: none; }
+.plotly .main-svg .draglayer { pointer-events: all; }
+.plotly .cursor-crosshair, .plotly .nsewdrag { cursor: default; }
+:host(.clicks) .plotly .nsewdrag { cursor: pointer; }
+.plotly .modebar-container { position: absolute; top: 0; right: 0; width: 100%; }
+.plotly .modebar { position: absolute; top: 2px; right: 2px; opacity: 0; transition: opacity .2s; }
+.plotly:hover .modebar { opacity: 1; }
+.plotly .modebar-group { display: inline-block; padding-left: 8px; }
+.plotly .modebar-btn { position: relative; padding: 3px 4px; cursor: pointer; background: none; border: 0; }
+.plotly .modebar-btn svg { position: relative; top: 2px; height: 1em; width: 1em; }
+"""
+
+
+class Chart(pn.custom.JSComponent):
+    """Shows `figure` at its own size; `clicked` is the last point clicked: curveNumber, x, y, and a count of clicks."""
+
+    figure = param.String(default="", doc="The figure as JSON, '' for none.")
+    clicked = param.Dict(default={})
+
+    _stylesheets: ClassVar[list[str]] = [_STYLE]
+
+    _esm = """
+    const config = {
+      displaylogo: false, responsive: false, doubleClick: false,
+      modeBarButtons: [["toImage"]], toImageButtonOptions: {scale: 2},
+    }
+    export function render({model, el}) {
+      const box = document.createElement("div")
+      let clicks = 0
+      const draw = async () => {
+        if (!model.figure) { if (box.data) Plotly.purge(box); box.replaceChildren(); return }
+        const made = JSON.parse(model.figure)
+        box.style.width = made.layout.width + "px"
+        box.style.height = made.layout.height + "px"
+        await Plotly.react(box, made.data, made.layout, config)
+        if (!box.listens) {
+          box.listens = true
+          box.on("plotly_click", (event) => {
+            const point = event.points[0]
+            clicks += 1
+            model.clicked = {curveNumber: point.curveNumber, x: point.x, y: point.y, clicks}
+          })
+        }
+      }
+      model.on("figure", () => { box.listens = box.listens && Boolean(box.data); draw() })
+      model.on("after_render", draw)
+      model.on("remove", () => Plotly.purge(box))
+      return box
+    }
+    """
+
+    def __init__(self, click: Callable[[Any, dict], None] | None = None, **settings: Any):
+        super().__init__(visible=False, margin=0, css_classes=["clicks"] if click else [], **settings)
+        self._click, self._made = click, None
+        self.param.watch(self._was_clicked, "clicked")
+
+    def show(self, made: Any | None) -> None:
+        """Show a plotly figure, or nothing."""
+        self._made = made
+        if made is None:
+            self.param.update(figure="", visible=False)
+            return
+        self.param.update(figure=made.to_json(), width=made.layout.width, height=made.layout.height, visible=True)
+
+    def _was_clicked(self, event: Any) -> None:
+        if self._click is not None and self._made is not None and event.new:
+            self._click(self._made, event.new)

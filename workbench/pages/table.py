@@ -1,0 +1,70 @@
+"""A small table whose rows are clicked. Cells are set as text nodes, so that nothing in them is ever read as HTML."""
+
+from collections.abc import Callable, Sequence
+
+import panel as pn
+import param
+
+
+class Table(pn.custom.JSComponent):
+    """Rows of text under a head; `clicked` is [row, count of clicks]."""
+
+    head = param.List(default=[])
+    rows = param.List(default=[])
+    clicked = param.List(default=[])
+
+    _esm = """
+    const style = `
+      table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums }
+      th, td { text-align: left; padding: 4px 12px 4px 4px; vertical-align: top; overflow-wrap: anywhere }
+      th { font-weight: 600; border-bottom: 1px solid rgba(128,128,128,.5) }
+      td { border-bottom: 1px solid rgba(128,128,128,.18) }
+      tbody tr { cursor: pointer }
+      tbody tr:hover, tbody tr:focus { background: rgba(90,150,220,.16); outline: none }`
+    export function render({model}) {
+      const box = document.createElement("div")
+      const sheet = document.createElement("style")
+      sheet.textContent = style
+      let clicks = 0
+      const line = (tag, cells) => {
+        const row = document.createElement("tr")
+        for (const cell of cells) {
+          const made = document.createElement(tag)
+          made.textContent = cell
+          row.append(made)
+        }
+        return row
+      }
+      const draw = () => {
+        const table = document.createElement("table")
+        const head = document.createElement("thead"), body = document.createElement("tbody")
+        head.append(line("th", model.head))
+        model.rows.forEach((cells, index) => {
+          const row = line("td", cells)
+          const choose = () => { clicks += 1; model.clicked = [index, clicks] }
+          row.tabIndex = 0
+          row.addEventListener("click", choose)
+          row.addEventListener("keydown", (event) => { if (event.key === "Enter") choose() })
+          body.append(row)
+        })
+        table.append(head, body)
+        box.replaceChildren(sheet, table)
+      }
+      model.on("rows", draw)
+      draw()
+      return box
+    }
+    """
+
+    def __init__(self, click: Callable[[int], None]):
+        super().__init__(sizing_mode="stretch_width", margin=(4, 0))
+        self._click = click
+        self.param.watch(self._was_clicked, "clicked")
+
+    def show(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Show rows under a head."""
+        self.param.update(head=list(head), rows=[[str(cell) for cell in row] for row in rows])
+
+    def _was_clicked(self, event: param.parameterized.Event) -> None:
+        if event.new and isinstance(event.new[0], int) and 0 <= event.new[0] < len(self.rows):
+            self._click(event.new[0])
