@@ -67,16 +67,16 @@ def written(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(written):
+def parsed(written):
     return Page(written)
 
 
-def test_it_refers_to_nothing(page):
-    for tag, attributes in page.tags:
+def test_it_refers_to_nothing(parsed):
+    for tag, attributes in parsed.tags:
         assert tag not in ("link", "img", "iframe", "object", "embed", "base", "form", "a")
         assert not {"src", "href", "srcset", "data", "action", "style", "onclick", "onload"} & set(attributes)
-    assert page.tags.count(("script", {})) == 2
-    policy = next(a["content"] for t, a in page.tags if t == "meta" and a.get("http-equiv") == "Content-Security-Policy")
+    assert parsed.tags.count(("script", {})) == 2
+    policy = next(a["content"] for t, a in parsed.tags if t == "meta" and a.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'")
     assert "http" not in policy
 
@@ -87,24 +87,25 @@ def test_plotly_stands_in_it_once(written):
     assert len(whole) < 6_000_000
 
 
-def test_texts_are_escaped(page):
-    assert page.count("script") == 3
-    assert page.count("b") == page.count("img") == 0
-    assert page.text.count(HOSTILE) >= 6
-    assert "A second <b>paragraph</b>." in page.text
-    assert page.count("title") == page.count("h1") == 1
+def test_texts_are_escaped(parsed):
+    assert parsed.count("script") == 3
+    assert parsed.count("b") == parsed.count("img") == 0
+    assert parsed.text.count(HOSTILE) >= 6
+    assert "A second <b>paragraph</b>." in parsed.text
+    assert parsed.count("title") == parsed.count("h1") == 1
 
 
-def test_every_section_stands_in_it(page):
-    assert page.count("section") == page.count("h2") == len(SECTIONS)
-    assert page.count("figure") == 5
-    assert page.text.index("Question") < page.text.index("Does it hold?") < page.text.index("Maps")
-    figures = [attributes["id"] for tag, attributes in page.tags if tag == "div" and "id" in attributes]
+def test_every_section_stands_in_it(parsed):
+    assert parsed.count("section") == parsed.count("h2") == len(SECTIONS)
+    assert parsed.count("figure") == 5
+    assert parsed.text.index("Question") < parsed.text.index("Does it hold?") < parsed.text.index("Maps")
+    figures = [attributes["id"] for tag, attributes in parsed.tags if tag == "div" and "id" in attributes]
     assert figures == [f"figure-{i}" for i in range(5)]
 
 
-def test_figures_are_those_of_both_themes(page):
-    stored = json.loads(page.scripts[0])
+def test_figures_are_those_of_both_themes(parsed):
+    assert "<" not in parsed.scripts[0]
+    stored = json.loads(parsed.scripts[0])
     assert len(stored) == 5
     for one, result in zip(stored, [*SECTIONS[1][2], SECTIONS[2][2], SECTIONS[3][2], SECTIONS[5][2]], strict=True):
         light, dark = (json.loads(figure(result, theme=theme).to_json()) for theme in ("light", "dark"))
@@ -115,22 +116,22 @@ def test_figures_are_those_of_both_themes(page):
     assert "z" not in stored[0]["dark"][0]
 
 
-def test_numbers_stand_below_each_figure(page):
+def test_numbers_stand_below_each_figure(parsed):
     made = SECTIONS[1][2][0]
     for value in made.values.values.ravel():
-        assert f"{value:.6g}" in page.words
-    assert "Numbers (42 rows; unit: logits)" in page.text
-    assert page.count("details") == 10
-    assert not any("open" in attributes for tag, attributes in page.tags if tag == "details")
-    assert page.words.count("not computed") == 3
-    assert {"eap", "0.912346", "3"} <= set(page.words)
+        assert f"{value:.6g}" in parsed.words
+    assert "Numbers (42 rows; unit: logits)" in parsed.text
+    assert parsed.count("details") == 10
+    assert not any("open" in attributes for tag, attributes in parsed.tags if tag == "details")
+    assert parsed.words.count("not computed") == 3
+    assert {"eap", "0.912346", "3"} <= set(parsed.words)
 
 
-def test_conventions_origin_and_code_stand_below_each_figure(page):
+def test_conventions_origin_and_code_stand_below_each_figure(parsed):
     made = SECTIONS[2][2]
-    assert made.origin.caption() in page.words
-    assert made.origin.code() in page.words
-    assert made.notes["sign"] in page.words
+    assert made.origin.caption() in parsed.words
+    assert made.origin.code() in parsed.words
+    assert made.notes["sign"] in parsed.words
 
 
 def test_scores_per_prompt_are_averaged_as_in_the_figure(tmp_path):
@@ -167,10 +168,12 @@ def test_what_a_section_is_not(tmp_path):
 
 def test_a_file_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
     with pytest.raises(BadInput, match="path must be a file that can be written"):
         report(samples.scores("layer"), tmp_path / "file" / "page.html")
     with pytest.raises(BadInput, match="path must be a file that can be written"):
-        report(samples.scores("layer"), tmp_path)
+        report(samples.scores("layer"), tmp_path / "folder")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
 @pytest.mark.browser

@@ -205,6 +205,10 @@ def test_over_chooses_what_is_reduced():
     assert said(fig) == "largest by size over head and pos"
     head, pos = divmod(int(best[2, 1, 0]), 7)
     assert maps(fig)[0].hovertext[2][1].endswith(f"at head {head} · pos {pos} “{samples.SHOWN[pos]}”")
+    fig = figure(made, over=["site", "layer"])
+    flat = made.values.transpose("head", "pos", "site", "layer").values.reshape(4, 7, -1)
+    best = np.abs(flat).argmax(-1)[..., None]
+    assert np.array_equal(maps(fig)[0].z, np.take_along_axis(flat, best, -1)[..., 0])
     with pytest.raises(BadInput, match="over must be one of"):
         figure(made, over="rank")
     with pytest.raises(BadInput, match="over must leave a dim"):
@@ -293,6 +297,13 @@ def test_a_cloud_for_each_site():
     assert f"slope = {slope:.3g} [" in heading
     assert (fig.layout.xaxis2.title.text, fig.layout.yaxis.title.text) == ("patch (logits)", "atp (logits)")
     assert clouds[0].hovertext[6].startswith("layer 1<br>head 2<br>patch: ")
+
+
+def test_clouds_are_matched_by_the_names_of_their_dims():
+    made = samples.compared(sites=False)
+    turned = made.replace(parts={**made.parts, "second": made.parts["second"].transpose()})
+    one, other = (next(trace for trace in figure(given).data if trace.mode == "markers") for given in (made, turned))
+    assert np.array_equal(one.y, other.y)
 
 
 def test_the_identity_is_drawn():
