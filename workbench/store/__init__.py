@@ -219,9 +219,7 @@ class Store:
         if found:
             raise BadInput(f"key must name one result; got {key!r}, which begins {', '.join(found)}. Give more digits.")
         listed = ", ".join(stored[:10]) + (", …" if len(stored) > 10 else "")
-        raise BadInput(
-            f"key must be one of the stored ones; got {key!r}. {self.folder} holds {listed or 'nothing yet'}."
-        )
+        raise BadInput(f"key must be one of the stored ones; got {key!r}. {self.folder} holds {listed or 'nothing yet'}.")
 
     def _tidy(self, key: str) -> None:
         """Remove the pieces of `key` and temporary files that killed processes left behind more than a day ago."""

@@ -39,9 +39,7 @@ def pack(result: Result) -> bytes:
         "notes": dict(result.notes),
         "origin": dataclasses.asdict(result.origin) if result.origin else None,
         "arrays": {role: _describe(role, array, arrays) for role, array in named.items() if array is not None},
-        "parts": {
-            name: _describe(f"part{index}", array, arrays) for index, (name, array) in enumerate(result.parts.items())
-        },
+        "parts": {name: _describe(f"part{index}", array, arrays) for index, (name, array) in enumerate(result.parts.items())},
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
