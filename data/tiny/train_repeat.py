@@ -1,10 +1,11 @@
-"""Train `tiny:induction`: a two-layer GPT-2 of 0.1 M weights that learns to repeat what it has seen.
+"""Train `tiny:repeat`: a two-layer GPT-2 of 0.06 M weights that learns to repeat what it has seen.
 
-    python data/tiny/train_induction.py [FOLDER]
+    python data/tiny/train_repeat.py [FOLDER]
 
-Text: a random list of 4 to 16 of 44 words, said again and again. Nothing but the earlier copy tells the next word, so the
-network has to form a previous-token head and an induction head (Olsson et al. 2022). Takes about two minutes on two cores;
-the same seed gives the same weights on the same machine and library versions.
+Text: a random list of 4 to 16 of 44 words, said again and again; nothing but the earlier copy tells the next word. It does
+the task `repeated_tokens` without an error; which heads do it, and whether one of them is an induction head in the sense of
+Olsson et al. 2022, is not claimed here. Takes a few minutes on two cores; the same seed gives the same weights on the same
+machine and library versions.
 """
 
 import sys
@@ -66,6 +67,6 @@ def train() -> GPT2LMHeadModel:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "induction"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "repeat"
     train().save_pretrained(folder)
     tokenizer().save_pretrained(folder)
