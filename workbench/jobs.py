@@ -64,7 +64,7 @@ class Job(param.Parameterized):
             if self.status == "queued":
                 self._end(status="stopped")
 
-    def wait(self, seconds: float | None = None) -> bool:
+    def wait(self, seconds: float | int | None = None) -> bool:
         """Wait for its end; whether it came."""
         return self._ended.wait(seconds)
 
@@ -119,7 +119,11 @@ class Job(param.Parameterized):
 
     def _change(self, **state: Any) -> None:
         with self._lock:
-            self.param.update(**state, version=self.version + 1)
+            try:
+                self.param.update(**state, version=self.version + 1)
+            except Exception:
+                # The values are set by now. A watcher that a session left behind must not end the work of others.
+                log.exception("a watcher of %s failed", self.key)
 
 
 class _Pace:
@@ -229,7 +233,7 @@ class Jobs:
         job = self._live.get(key)
         return job if job is not None and job.live else None
 
-    def stop_all(self, seconds: float = 0.0) -> None:
+    def stop_all(self, seconds: float | int = 0) -> None:
         """Stop every job, and wait up to `seconds` for each to end."""
         jobs = list(self._live.values())
         for job in jobs:

@@ -37,7 +37,7 @@ def cell_at(result: Result, figure: Any, point: Mapping[str, Any]) -> Cell | Non
 
 def _site(result: Result, heading: Any) -> str | None:
     if "site" in result.values.dims:
-        return next((str(name) for name in result.values.site.values if safe(name) == heading), None)
+        return next((str(name) for name in result.values.site.values if heading == f"site {safe(name)}"), None)
     asked = result.origin.params.get("sites") if result.origin else None
     names = [asked] if isinstance(asked, str) else list(asked or [])
     return names[0] if len(names) == 1 else None

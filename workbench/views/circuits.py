@@ -90,8 +90,8 @@ class Circuits(param.Parameterized):
         """
         if not self.model.strip():
             raise BadInput("the model must be a name, a hub name or a folder; got nothing. Choose one.")
-        options = {name: one.check(self.options[name]) for name, one in self.task_fields.items()}
-        params = {name: one.check(self.params[name]) for name, one in self.method_fields.items()}
+        options = {name: one.check(self.options.get(name, one.default)) for name, one in self.task_fields.items()}
+        params = {name: one.check(self.params.get(name, one.default)) for name, one in self.method_fields.items()}
         rows = self.rows if self.task == CUSTOM else ""
         if self.task == CUSTOM and not rows.strip():
             raise BadInput("your pairs must be at least 1 row; got none. Paste rows or upload a file, then press Run.")

@@ -5,11 +5,11 @@ Every field writes its value as a short text and reads it back: that text is wha
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 
+from workbench import params
 from workbench.errors import BadInput, one_of
 
 _AUTO = ""
@@ -124,14 +124,11 @@ def fields_of(parameters: Mapping[str, inspect.Parameter], doc: str | None = Non
 
 def _field(name: str, parameter: inspect.Parameter, about: str) -> Field:
     annotation, default = parameter.annotation, parameter.default
-    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    literals = tuple(one for part in parts if get_origin(part) is Literal for one in get_args(part))
-    kinds = [part for part in parts if get_origin(part) is not Literal]
+    kinds, literals = params.parts(annotation), tuple(params.choices(annotation))
     optional = type(None) in kinds
-    many = [kind for kind in kinds if isinstance(get_origin(kind), type) and issubclass(get_origin(kind), Sequence)]
-    if many:
+    if params.takes_several(annotation):
         default = (default,) if isinstance(default, str) else tuple(default)
-        return Field(name, "several", default, literals or get_args(get_args(many[0])[0]), about)
+        return Field(name, "several", default, literals, about)
     if bool in kinds:
         return Field(name, "flag", default, (), about)
     if int in kinds and not literals and not optional:

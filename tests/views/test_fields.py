@@ -1,0 +1,62 @@
+"""Fields of a form: what each signature of the catalogues asks for, as text and back."""
+
+import pytest
+
+from workbench.errors import BadInput
+from workbench.methods import METHODS
+from workbench.tasks import TASKS
+from workbench.views.fields import Field, given, method_fields, task_fields
+
+ALL = [("method", name, method_fields) for name in METHODS] + [
+    ("task", name, task_fields) for name in (*TASKS, "custom")
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "fields"), ALL, ids=[f"{kind} {name}" for kind, name, _ in ALL])
+def test_every_default_and_choice_survives_its_text(kind, name, fields):
+    for field in fields(name).values():
+        assert field.read(field.write(field.default)) == field.default
+        for choice in field.choices:
+            value = (choice,) if field.kind == "several" else choice
+            assert field.read(field.write(value)) == value
+        assert field.kind != "text" or field.optional or field.words, f"{field.name} can be anything"
+        assert not given(fields(name), {field.name: field.default}), "a default would make another key of the store"
+
+
+def test_the_kinds_follow_from_the_annotations():
+    fields = {**method_fields("patch"), **task_fields("ioi")}
+    kinds = {name: fields[name].kind for name in ("sites", "by", "metric", "normalise", "n", "template", "order")}
+    assert kinds == {
+        "sites": "several", "by": "several", "metric": "choice", "normalise": "flag", "n": "number",
+        "template": "text", "order": "choice",
+    }  # fmt: skip
+    assert fields["by"].choices == ("layer", "head", "pos")
+    assert fields["template"].read("") is None
+    assert fields["template"].read("all") == "all"
+    assert fields["template"].read("3") == 3
+    assert "Divide by" in fields["normalise"].about
+
+
+def test_one_of_several_alone_is_a_plain_name_as_the_signature_has_it():
+    fields = method_fields("patch")
+    assert given(fields, {"sites": ("q",)}) == {"sites": "q"}
+    assert given(fields, {"sites": ("q", "k"), "by": ("layer",)}) == {"sites": ("q", "k"), "by": "layer"}
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (Field("n", "number", 8), "<b>"),
+        (Field("n", "number", 8), "1e3"),
+        (Field("n", "number", 8), "9" * 4000),
+        (Field("n", "number", 8), "٣"),
+        (Field("by", "several", ("layer",), ("layer", "head")), "layer+heads"),
+        (Field("by", "several", ("layer",), ("layer", "head")), " + "),
+        (Field("metric", "choice", "kl", ("kl",)), "kll"),
+        (Field("bos", "flag", True), "True"),
+        (Field("template", "text", None, (), "", ("all",), True), "al"),
+    ],
+)
+def test_text_that_is_no_value_is_bad_input(field, text):
+    with pytest.raises(BadInput, match=field.name):
+        field.read(text)
