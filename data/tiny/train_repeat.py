@@ -1,4 +1,4 @@
-"""Train `tiny:repeat`: a two-layer GPT-2 of 0.06 M weights that learns to repeat what it has seen.
+"""Train `tiny:repeat`: a two-layer GPT-2 of 0.08 M weights that learns to repeat what it has seen.
 
     python data/tiny/train_repeat.py [FOLDER]
 
