@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from types import SimpleNamespace
 from typing import Any
 
 import param
@@ -71,6 +72,11 @@ class Job(param.Parameterized):
     def tell(self, **found: Any) -> None:
         """Make known what was found on the way (called by the work itself)."""
         self._change(found={**self.found, **found})
+
+    def state(self) -> SimpleNamespace:
+        """All of its state at one moment; read one by one, values may belong to two."""
+        with self._lock:
+            return SimpleNamespace(**{name: value for name, value in self.param.values().items() if name != "name"})
 
     def say(self, label: str) -> None:
         """Make known what is being done (called by the work itself)."""

@@ -44,12 +44,17 @@ class Chart(pn.custom.JSComponent):
       const box = document.createElement("div")
       let clicks = 0
       const draw = async () => {
-        if (!model.figure) { if (box.data) Plotly.purge(box); box.replaceChildren(); return }
+        if (!model.figure) {
+          Plotly.purge(box)
+          box.replaceChildren()
+          box.listens = false
+          return
+        }
         const made = JSON.parse(model.figure)
         box.style.width = made.layout.width + "px"
         box.style.height = made.layout.height + "px"
         await Plotly.react(box, made.data, made.layout, config)
-        if (!box.listens) {
+        if (box.on && box.data && !box.listens) {
           box.listens = true
           box.on("plotly_click", (event) => {
             const point = event.points[0]
@@ -58,7 +63,7 @@ class Chart(pn.custom.JSComponent):
           })
         }
       }
-      model.on("figure", () => { box.listens = box.listens && Boolean(box.data); draw() })
+      model.on("figure", draw)
       model.on("after_render", draw)
       model.on("remove", () => Plotly.purge(box))
       return box

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.io.callbacks import PeriodicCallback
 
 from workbench.pages import words
 from workbench.pages.chart import Chart
@@ -99,7 +100,7 @@ class CircuitsPage:
             title="Circuit workbench", sidebar=[self.sidebar.column], main=[main], sidebar_width=300, theme_config=THEME
         )
 
-    def _chooser(self) -> pmui.Column:
+    def _chooser(self) -> pmui.Row:
         looked = self.view.attention
         self.head = pmui.Select(label="Head", options=[0], value=0, width=92, size="small", margin=0)
         self.prompt = pmui.Select(label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, **WIDE)
@@ -111,48 +112,33 @@ class CircuitsPage:
 
     def _watch(self) -> None:
         view = self.view
-        self.run.on_click(lambda event: self._act(view.run))
-        self.stop.on_click(lambda event: self._act(view.stop))
+        self.run.on_click(lambda event: view.run())
+        self.stop.on_click(lambda event: view.stop())
         view.param.watch(lambda *_: self._tell_status(), ["status", "label", "progress", "seconds_left", "result"])
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._draw(), ["result", "whole", "task", "method"])
         view.param.watch(lambda event: self._toast(event.new), "notice")
         view.attention.param.watch(lambda *_: self._draw(), ["scores", "status", "layer"])
         view.attention.param.watch(lambda *_: self._set_chooser(), ["head", "heads", "prompt", "prompts", "of"])
-        view.attention.param.watch(lambda *_: self._wake(), "status")
         addressed = ["model", "task", "method", "options", "params", "whole"]
         view.param.watch(lambda *_: self._address(), addressed)
         view.attention.param.watch(lambda *_: self._address(), ["layer", "head", "prompt", "of"])
         self.ruler.param.watch(lambda *_: self._draw(), "pixels")
         self.page.param.watch(lambda *_: self._draw(), "dark_theme")
-        self._ticker: Any = None
 
     def follow(self, location: Any, query: Mapping[str, str]) -> None:
         """Take up what the URL says, and keep it in step from now on."""
         restore(self.view, query)
         self.location = location
         self.sidebar.show()
-        self._wake()
+        # In the background: else the page would show itself busy three times a second.
+        self._ticker = PeriodicCallback(callback=self.view.refresh, period=TICK, background=True)
+        self._ticker.start()
 
     def _clicked(self, figure: Any, point: Mapping[str, Any]) -> None:
         self.view.click(figure, point)
         if not self._halved and self.view.attention.layer is not None:
             self.anchor.calls += 1
-
-    def _act(self, action: Any) -> None:
-        action()
-        self._wake()
-
-    def _wake(self) -> None:
-        """Look at the jobs a few times a second, as long as there are any."""
-        if self.view.live and self._ticker is None and pn.state.curdoc is not None:
-            self._ticker = pn.state.add_periodic_callback(self._tick, period=TICK)
-
-    def _tick(self) -> None:
-        self.view.refresh()
-        if not self.view.live and self._ticker is not None:
-            self._ticker.stop()
-            self._ticker = None
 
     @property
     def theme(self) -> str:
@@ -207,7 +193,6 @@ class CircuitsPage:
             self.view.attention.param.update(**chosen)
             self.view.attention.show()
             self._draw()
-            self._wake()
 
     def _tell_status(self) -> None:
         view = self.view

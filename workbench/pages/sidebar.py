@@ -112,5 +112,3 @@ def _methods() -> dict[str, str]:
     from workbench.methods import METHODS
 
     return {method.title: name for name, method in METHODS.items() if name != "baseline"} | {"Baseline only": "baseline"}
-
-

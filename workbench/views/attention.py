@@ -128,9 +128,9 @@ class Attention(param.Parameterized):
 
     def refresh(self) -> None:
         """Take over how far the job is."""
-        job = self._job
-        if job is None:
+        if self._job is None:
             return
+        job = self._job.state()
         if "pairs" in job.found:
             self.name_prompts(job.found["pairs"])
         if job.status in LIVE:

@@ -132,9 +132,9 @@ class Circuits(param.Parameterized):
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""
         self.attention.refresh()
-        job = self._job
-        if job is None or job.version == self._seen:
+        if self._job is None or self._job.version == self._seen:
             return
+        job = self._job.state()
         self._seen = job.version
         found = job.found
         if "pairs" in found:
@@ -148,7 +148,7 @@ class Circuits(param.Parameterized):
         if job.status not in LIVE:
             self._ended(job)
 
-    def _ended(self, job: Job) -> None:
+    def _ended(self, job: Any) -> None:
         self._job = None
         if job.status == "failed":
             self.tell("error", job.message)

@@ -1,0 +1,224 @@
+"""The circuits page in headless Chromium, on a tiny model, with no network."""
+
+import json
+import shutil
+import socket
+import threading
+import time
+
+import pytest
+
+from tests import families
+from workbench.jobs import Jobs, Models
+from workbench.store import Store
+from workbench.views.circuits import Circuits
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+HOSTILE = "<img src=x onerror=window.hacked=1> <script>window.hacked=1</script>"
+ROWS = "clean,corrupt,right,wrong\na b c d e,a b f d e,g,h\nb c d e f,b c a e f,i,j\n"
+EXPECT = 12_000
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: install the system package 'chromium'")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[test]'")
+    with sync_api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return str(families.save("llama", tmp_path_factory.mktemp("pages")))
+
+
+@pytest.fixture(scope="module")
+def jobs():
+    made = Jobs(Models())
+    yield made
+    made.stop_all(10)
+
+
+@pytest.fixture
+def views():
+    """The views of the sessions, in the order they were opened."""
+    return []
+
+
+@pytest.fixture
+def url(tiny, jobs, views, tmp_path):
+    """The page, served; set to the tiny model and two pairs."""
+    import panel as pn
+
+    from workbench.pages.circuits import page
+
+    def session():
+        views.append(Circuits(jobs, Store(tmp_path / "store"), model=tiny, task="custom", rows=ROWS))
+        return page(views[-1])
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    pn.serve(
+        {"/": session}, port=port, address="127.0.0.1", threaded=True, show=False,
+        websocket_origin=[f"127.0.0.1:{port}"],
+    )  # fmt: skip
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}/"
+    # Without this the server's thread keeps pytest from ending.
+    pn.state.kill_all_servers()
+    pn.state.reset()
+
+
+@pytest.fixture
+def tab(chromium, url):
+    """A tab with the page open; afterwards: every request stayed on this machine, and the console held no error."""
+    made = chromium.new_page(viewport={"width": 1400, "height": 900})
+    requests, errors = [], []
+    made.on("request", lambda request: requests.append(request.url))
+    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    made.on("pageerror", lambda problem: errors.append(str(problem)))
+    made.goto(url)
+    made.get_by_role("button", name="Run").wait_for(timeout=EXPECT)
+    yield made
+    made.wait_for_timeout(300)
+    made.close()
+    outside = [each for each in requests if not each.startswith(("http://127.0.0.1", "data:", "blob:"))]
+    assert not outside
+    assert len(requests) > 3
+    assert not errors
+
+
+def run(tab):
+    tab.get_by_role("button", name="Run").click()
+    tab.get_by_text("Done.", exact=True).wait_for(timeout=EXPECT)
+    tab.locator(".nsewdrag").first.wait_for(timeout=EXPECT)
+
+
+def click_cell(tab, row, column, rows=families.LAYERS, columns=families.HEADS):
+    tab.wait_for_timeout(500)
+    box = tab.locator(".nsewdrag").first.bounding_box()
+    tab.mouse.click(
+        box["x"] + box["width"] * (column + 0.5) / columns, box["y"] + box["height"] * (rows - row - 0.5) / rows
+    )
+
+
+def test_one_click_gives_the_map_and_one_more_the_attention(tab, views):
+    run(tab)
+    tab.get_by_text("Baseline").first.wait_for(timeout=EXPECT)
+    assert tab.get_by_text("logits", exact=True).count() >= 1
+    click_cell(tab, row=1, column=3)
+    tab.get_by_text("Attention in layer 1, head 3: clean prompt 1").wait_for(timeout=EXPECT)
+    ticks = [tab.locator(f".js-plotly-plot:nth-of-type(1) .{axis}tick text").all_text_contents() for axis in "xy"]
+    assert all(each[-5:] == list("abcde") for each in ticks), ticks
+    assert (views[-1].attention.layer, views[-1].attention.head) == (1, 3)
+    tab.get_by_role("button", name="corrupt").click()
+    tab.get_by_text("Attention in layer 1, head 3: corrupt prompt 1").wait_for(timeout=EXPECT)
+    tab.locator("table tbody tr").first.click()
+    top = max(views[-1].result.mean().values.values.ravel(), key=abs)
+    chosen = views[-1].attention
+    tab.wait_for_timeout(500)
+    assert float(views[-1].result.mean().values.sel(layer=chosen.layer, head=chosen.head)) == top
+
+
+def test_the_url_brings_the_state_back_and_nonsense_a_notice(tab, url):
+    run(tab)
+    click_cell(tab, row=2, column=0)
+    tab.get_by_text("Attention in layer 2, head 0: clean prompt 1").wait_for(timeout=EXPECT)
+    tab.wait_for_function("location.search.includes('layer=2')", timeout=EXPECT)
+    tab.goto(tab.url)
+    tab.get_by_text("Shown from the store.").wait_for(timeout=EXPECT)
+    tab.locator(".nsewdrag").first.wait_for(timeout=EXPECT)
+    tab.goto(f"{url}?method=<b>path</b>&task.n=x")
+    tab.get_by_text("Part of the address could not be used").wait_for(timeout=EXPECT)
+    assert tab.get_by_role("alert").locator("b").count() == 0
+
+
+def test_stop_ends_the_run_and_the_map_stays(tab, views, monkeypatch):
+    import workbench.methods.patch as patch
+
+    true_sweep, let = patch.sweep, threading.Event()
+
+    def slow(*args, **kwargs):
+        for index, batch in enumerate(true_sweep(*args, **kwargs)):
+            yield batch
+            if index:
+                let.wait(0.5)
+
+    monkeypatch.setattr(patch, "sweep", slow)
+    monkeypatch.setattr("workbench.sweep.TOKENS", {"cpu": 1})
+    tab.get_by_role("button", name="Run").click()
+    tab.locator(".nsewdrag").first.wait_for(timeout=EXPECT)
+    assert views[-1].live
+    assert not views[-1].whole
+    started = time.monotonic()
+    tab.get_by_role("button", name="Stop").click()
+    tab.get_by_text("Stopped. Run goes on from there.").wait_for(timeout=EXPECT)
+    assert time.monotonic() - started < 4
+    assert tab.locator(".nsewdrag").count() == 1
+    let.set()
+    run(tab)
+
+
+def test_a_hostile_prompt_is_text_everywhere(tab, views):
+    row = {"clean": f"{HOSTILE} a b", "corrupt": f"{HOSTILE} a c", "right": "d", "wrong": "e", "note": HOSTILE}
+    area = tab.get_by_label("Your pairs")
+    area.fill(json.dumps(row))
+    area.press("Tab")
+    tab.wait_for_timeout(500)
+    run(tab)
+    assert HOSTILE.split()[0] in views[-1].rows
+    click_cell(tab, row=0, column=0)
+    tab.get_by_text("Attention in layer 0, head 0: clean prompt 1").wait_for(timeout=EXPECT)
+    views[-1].attention.prompts = [f"1: {HOSTILE}"]
+    # A refused row names the prompt's text in a notice.
+    area.fill(json.dumps({**row, "right": HOSTILE}))
+    area.press("Tab")
+    tab.wait_for_timeout(500)
+    tab.get_by_role("button", name="Run").click()
+    tab.get_by_text("onerror").first.wait_for(timeout=EXPECT)
+    tab.get_by_text("Failed").wait_for(timeout=EXPECT)
+    tab.wait_for_timeout(500)
+    assert tab.evaluate("window.hacked") is None
+    assert tab.locator("img[src=x]").count() == 0
+
+
+def test_a_job_outlives_the_tab_that_asked(chromium, url, views, jobs, monkeypatch):
+    """The session ends while its job runs; the result lands in the store all the same."""
+    import workbench.methods.patch as patch
+
+    true_sweep, let, begun = patch.sweep, threading.Event(), threading.Event()
+
+    def held(*args, **kwargs):
+        begun.set()
+        let.wait(20)
+        yield from true_sweep(*args, **kwargs)
+
+    monkeypatch.setattr(patch, "sweep", held)
+    tab = chromium.new_page()
+    tab.goto(url)
+    tab.get_by_role("button", name="Run").click(timeout=EXPECT)
+    assert begun.wait(20)
+    job = views[-1]._job
+    tab.close()
+    import panel as pn
+
+    pn.state.kill_all_servers()
+    let.set()
+    assert job.wait(20)
+    assert job.status == "done"
+    assert job.result.origin.key in views[-1].store
