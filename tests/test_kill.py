@@ -64,7 +64,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(tmp_path):
     again = start(words, tmp_path / "killed", 0)
     done = again.communicate(timeout=120)[0].count("batch")
     assert again.returncode == 0
-    assert done == batches - 3
+    # The third batch may have been in the middle: a kill loses at most one.
+    assert batches - 3 <= done <= batches - 2
     (entry,), (whole,) = store.list(), Store(tmp_path / "whole").list()
     assert entry.key == whole.key
     ours, theirs = store.get(entry.key), Store(tmp_path / "whole").get(whole.key)
