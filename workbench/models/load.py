@@ -1,9 +1,10 @@
 """`load(ref)`: a TransformerBridge ready for circuit work, from the hub, a folder, a GGUF file or a package.
 
 The weights stay as published: no norm is folded, nothing is centred. Patching, attribution and relevance at our sites do
-not depend on folding; unprocessed weights give the logits of transformers bit for bit, keep a tied embedding tied (a
-fifth of the memory of a small model) and load in half the time. The two methods that read weights through the final norm
-(`dla`, `lens`) apply its gain themselves.
+not depend on folding; unprocessed weights give the logits of transformers bit for bit (GPT-2's, whose queries, keys and
+values the library multiplies apart, up to rounding), keep a tied embedding tied (a fifth of the memory of a small model)
+and load in half the time. The two methods that read weights through the final norm (`dla`, `lens`) apply its gain
+themselves.
 
 Heads of grouped-query models: q and z have the query heads, k and v the key-value heads (see sites).
 """
@@ -78,7 +79,7 @@ def find(ref: str, revision: str | None = None) -> Found:
         return Found(Path(ref), "gguf")
     if ref in CATALOGUE:
         return _find_known(CATALOGUE[ref], revision)
-    if Path(ref).is_dir():
+    if ref and Path(ref).is_dir():
         if not (Path(ref) / "config.json").is_file():
             raise BadInput(f"model folder must hold a config.json; got {ref!r}. Save it with save_pretrained.")
         return Found(Path(ref), "folder")
@@ -179,7 +180,15 @@ def _read(found: Found, dtype: str, trust_remote_code: bool) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     options = dict(local_files_only=True, trust_remote_code=trust_remote_code)
-    model = _worded(found, lambda: AutoModelForCausalLM.from_pretrained(found.path, dtype=getattr(torch, dtype), **options))
+    read = dict(options, dtype=getattr(torch, dtype), output_loading_info=True)
+    model, told = _worded(found, lambda: AutoModelForCausalLM.from_pretrained(found.path, **read))
+    missing = sorted(told["missing_keys"])
+    if missing:
+        # transformers draws random numbers for these, and goes on.
+        raise BadInput(
+            f"weights must be those of the whole model; {found.path} lacks {len(missing)}, the first {missing[0]}. Fetch them "
+            "again."
+        )
     return model, _worded(found, lambda: AutoTokenizer.from_pretrained(found.path, **options))
 
 
@@ -195,8 +204,14 @@ def _worded(found: Found, read: Callable[[], Any]) -> Any:
         raise BadInput(f"weights must be whole safetensors files; {found.path} says: {problem}. Fetch them again.") from problem
     except UnpicklingError as problem:
         raise BadInput(f"pickled weights must hold tensors only; {found.path} holds code. Ask for safetensors.") from problem
-    except (ValueError, OSError, KeyError) as problem:
-        first = str(problem).strip().splitlines()[0]
+    # transformers raises a RuntimeError where shapes in the files are not those of the config.
+    except (ValueError, OSError, KeyError, RuntimeError) as problem:
+        if "trust_remote_code" in str(problem):
+            raise BadInput(
+                f"model must come without code of its own; {found.path.name} brings some, which was not run. Read it, and if "
+                "you trust it, load with trust_remote_code=True."
+            ) from problem
+        first = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise BadInput(f"model must be one that transformers can read; {found.path.name} says: {first}") from problem
 
 
@@ -239,7 +254,7 @@ def _device(device: str | None) -> str:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}[kind]
     if not there:
         raise BadInput(f"device must be one this machine has; got {device!r}. Use 'cpu'.")
-    if kind == "cuda" and ":" in device and int(device.split(":")[1]) >= torch.cuda.device_count():
+    if kind == "cuda" and ":" in device and device not in (f"cuda:{index}" for index in range(torch.cuda.device_count())):
         raise BadInput(f"device must be one of {torch.cuda.device_count()} GPUs; got {device!r}.")
     return device
 

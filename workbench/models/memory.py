@@ -1,6 +1,7 @@
 """How much memory a model will take and how much there is: the forecast before loading."""
 
 import json
+import math
 import struct
 from pathlib import Path
 
@@ -43,16 +44,9 @@ def _count_in_header(file: Path) -> int:
             if length > file.stat().st_size:
                 raise ValueError("header longer than the file")
             header = json.loads(stream.read(length))
-    except (ValueError, struct.error) as problem:
+        return sum(math.prod(map(int, entry["shape"])) for name, entry in header.items() if name != "__metadata__")
+    except (ValueError, struct.error, AttributeError, KeyError, TypeError) as problem:
         raise BadInput(f"weights must be a whole safetensors file; got a damaged one, {file}. Fetch it again.") from problem
-    sizes = 0
-    for name, entry in header.items():
-        if name != "__metadata__":
-            count = 1
-            for side in entry["shape"]:
-                count *= side
-            sizes += count
-    return sizes
 
 
 def forecast(n_params: int, dtype: str) -> int:
@@ -73,6 +67,6 @@ def check_fits(ref: str, n_params: int, dtype: str, device: str) -> None:
     )
 
 
-def gigabytes(count: float) -> str:
+def gigabytes(count: int | float) -> str:
     """Bytes for reading: '0.54 GB'."""
     return f"{count / 1e9:.2f} GB" if count < 10e9 else f"{count / 1e9:.0f} GB"
