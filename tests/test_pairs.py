@@ -74,6 +74,7 @@ def test_same_layout_means_one_length_and_the_same_places(words):
     assert made(words, **one, positions={"S": [1, 1]}).same_layout
     assert not made(words, **one, positions={"S": [1, 2]}).same_layout
     assert not made(words).same_layout
+    assert not made(words, positions={"END": [1, 1, 1]}).same_layout
 
 
 def test_selection_cuts_the_padding_and_keeps_each_pairs_own(words):

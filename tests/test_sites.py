@@ -35,7 +35,9 @@ def test_every_site_fires_once_in_a_forward_pass(model_of, family):
 
         return count
 
-    with torch.no_grad(), writing(model, {site: counting(site) for site in fired}):
+    with torch.no_grad():
+        with writing(model, {site: counting(site) for site in fired}):
+            end_logits(model, pairs.clean, pairs.end)
         end_logits(model, pairs.clean, pairs.end)
     assert set(fired.values()) == {1}, fired
 
