@@ -5,6 +5,7 @@ import shutil
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -16,10 +17,10 @@ from workbench.views.circuits import Circuits
 pytestmark = pytest.mark.browser
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 HOSTILE = "<img src=x onerror=window.hacked=1> <script>window.hacked=1</script>"
 ROWS = "clean,corrupt,right,wrong\na b c d e,a b f d e,g,h\nb c d e f,b c a e f,i,j\n"
 EXPECT = 12_000
@@ -172,6 +173,29 @@ def test_stop_ends_the_run_and_the_map_stays(tab, views, monkeypatch):
     assert tab.locator(".nsewdrag").count() == 1
     let.set()
     run(tab)
+
+
+def test_a_hostile_result_is_text_in_figure_and_tables(tab, views, url):
+    run(tab)
+    made, store = views[-1].result, views[-1].store
+    hostile = made.replace(
+        title=HOSTILE,
+        unit=HOSTILE,
+        values=made.values.rename(head="pos").assign_coords(token=("pos", [HOSTILE] * families.HEADS)),
+        notes={**made.notes, "warning": HOSTILE},
+        origin=replace(made.origin, model=HOSTILE),
+    )
+    key = store.put(hostile)
+    tab.goto(url)
+    tab.get_by_text("onerror").first.wait_for(timeout=EXPECT)
+    tab.locator("tbody tr").filter(has_text="onerror").first.click()
+    tab.get_by_text("Shown from the store.").wait_for(timeout=EXPECT)
+    tab.locator(".nsewdrag").first.wait_for(timeout=EXPECT)
+    tab.wait_for_timeout(500)
+    assert views[-1].key == key
+    assert tab.locator("td").filter(has_text="<img").count() >= families.LAYERS
+    assert tab.evaluate("window.hacked") is None
+    assert tab.locator("img[src=x]").count() == 0
 
 
 def test_a_hostile_prompt_is_text_everywhere(tab, views):
