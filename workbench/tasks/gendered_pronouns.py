@@ -34,9 +34,9 @@ def make(
     """Pairs whose right answer is the pronoun of the name, and whose wrong answer is the other one.
 
     Convention: positions are NAME and END; the corrupt prompt has a name of the other gender, so the answers change
-    places. Source: Mathwin et al. 2023, Identifying a preliminary circuit for predicting gendered pronouns in GPT-2
-    small; we
-    use several sentences, all of our own.
+    places. Source: Mathwin & Corlouer 2023,
+    https://www.apartresearch.com/project/identifying-a-preliminary-circuit-for-predicting-gendered-pronouns-in-gpt-2-small;
+    we use several sentences, all of our own.
 
     Args:
         model: A model with a tokenizer, or a tokenizer.
@@ -77,6 +77,7 @@ def make(
 TASK = Task(
     name="gendered_pronouns",
     title="Gendered pronouns",
-    source="Mathwin et al. 2023, Identifying a preliminary circuit for predicting gendered pronouns in GPT-2 small",
+    source="Mathwin & Corlouer 2023, "
+    "https://www.apartresearch.com/project/identifying-a-preliminary-circuit-for-predicting-gendered-pronouns-in-gpt-2-small",
     make=make,
 )
