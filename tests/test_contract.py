@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from tests.conftest import toy_pairs
 from workbench.errors import BadInput
 from workbench.hooks import end_logits
 from workbench.methods import METHODS
-from workbench.params import choices
 from workbench.pairs import Pairs
+from workbench.params import choices
 from workbench.plots import figure, rows, table
 from workbench.progress import Stopped, listening
 from workbench.result import KINDS, canonical
@@ -93,11 +94,8 @@ def test_stops_when_asked(method, llama):
         seen.append(step)
         raise Stopped
 
-    with listening(stop):
-        try:
-            method(llama, toy_pairs(llama))
-        except Stopped:
-            pass
+    with listening(stop), suppress(Stopped):
+        method(llama, toy_pairs(llama))
     assert not any(point.fwd_hooks for point in llama.hook_dict.values())
     assert len(seen) <= 1
 

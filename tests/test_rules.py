@@ -119,7 +119,7 @@ def test_ah_sends_nothing_to_queries_and_keys(model_of):
 def test_post_norms_of_gemma_have_the_rule(model_of):
     model = model_of("gemma2")
     pairs = toy_pairs(model)
-    _, with_ln, _ = relevances(model, pairs.clean, pairs.end, ("ln",))
+    relevances(model, pairs.clean, pairs.end, ("ln",))
     hooks = [point.fwd_hooks for name, point in model.hook_dict.items() if "hook_scale" in name]
     assert not any(hooks)
     with relevance(model, ("ln",)):
@@ -127,9 +127,11 @@ def test_post_norms_of_gemma_have_the_rule(model_of):
 
 
 def test_unknown_rule_and_cleanup_after_an_error(llama):
-    with pytest.raises(BadInput, match="rule must be one of 'ln', 'identity', 'half', 'ah'; got 'lnn'. Did you mean 'ln'"):
-        with relevance(llama, ("lnn",)):
-            pass
+    with (
+        pytest.raises(BadInput, match=r"rule must be one of 'ln', .*; got 'lnn'\. Did you mean 'ln'"),
+        relevance(llama, ("lnn",)),
+    ):
+        pass
     with pytest.raises(KeyError), relevance(llama):
         raise KeyError
     assert not any(point.fwd_hooks for point in llama.hook_dict.values())

@@ -48,7 +48,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     _run_flags(running, words)
     showing = verb("show", show, "list the stored results, or show one")
     showing.add_argument("key", nargs="?", help="key of a result, or its first digits")
-    showing.add_argument("--top", type=int, default=15, help="cells to print (15)")
+    showing.add_argument("--rows", type=int, default=15, help="cells to print (15)")
     exporting = verb("export", export, "write a stored result to a file: .html, .csv or .json")
     exporting.add_argument("key", help="key of a result, or its first digits")
     exporting.add_argument("file", type=Path, help="where to; the ending says what")
@@ -89,7 +89,7 @@ def _run_flags(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     parser.add_argument("--dtype", default="float32", help="float32, bfloat16, float16, float64")
     parser.add_argument("--again", action="store_true", help="compute even if the result is stored")
     parser.add_argument("--html", type=Path, help="write the figure to a self-contained HTML file")
-    parser.add_argument("--top", type=int, default=15, help="cells to print (15)")
+    parser.add_argument("--rows", type=int, default=15, help="cells to print (15)")
     for name, parameter in _method_params(words).items():
         if name == "seed":
             continue
@@ -182,7 +182,7 @@ def run(asked: argparse.Namespace) -> None:
     _check_task(asked)
     model = load(asked.model, device=asked.device, dtype=asked.dtype)
     result = Store().compute(method, model, _pairs(asked, model), again=asked.again, **params)
-    _print_result(result, asked.top)
+    _print_result(result, asked.rows)
     if asked.html:
         _write_html([result], asked.html)
 
@@ -221,7 +221,7 @@ def show(asked: argparse.Namespace) -> None:
 
     store = Store()
     if asked.key:
-        _print_result(store.get(asked.key), asked.top)
+        _print_result(store.get(asked.key), asked.rows)
         return
     rows = [
         {

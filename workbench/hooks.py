@@ -47,9 +47,9 @@ def between(model: Any, layer: int, write: Write) -> Iterator[None]:
         written = write(entering[0] + attn_out)
         return None if written is None else written - entering[0]
 
-    with hooked(hook_point(model, Site("resid_pre", layer)), keep):
-        with hooked(hook_point(model, Site("attn_out", layer)), through):
-            yield
+    before, at = (hook_point(model, Site(name, layer)) for name in ("resid_pre", "attn_out"))
+    with hooked(before, keep), hooked(at, through):
+        yield
 
 
 @contextmanager
