@@ -18,7 +18,8 @@ def agreement(first: Scores, second: Scores, *, seed: int = 0) -> Scores:
 
     Convention: 1 is agreement up to a positive scale; `slope` is that of the least-squares line of second on first, 1 if
     the scale agrees too. Effects are averaged over prompts before they are correlated, as in Rezaei Jafari et al. 2025,
-    https://arxiv.org/abs/2508.21258, Table 2. The interval is the 2.5 and 97.5 percentile of 200 resamples of the prompts.
+    https://arxiv.org/abs/2508.21258. The interval is the 2.5 and 97.5 percentile of 200 resamples of the prompts,
+    widened to hold the estimate: a resample has fewer different prompts, so that all of them may agree less.
 
     Args:
         first: Scores, usually of exact patching.
@@ -63,11 +64,14 @@ def _check_same_cells(first: Scores, second: Scores) -> None:
         if not isinstance(scores, Scores):
             raise BadInput(f"{name} must be Scores; got {type(scores).__name__}.")
     one, other = first.values, second.values
+    hint = "Run both with the same sites, by and positions, on the same pairs."
     if one.dims != other.dims or one.shape != other.shape:
-        raise BadInput(
-            f"the two Scores must be over the same cells; got {dict(one.sizes)} and {dict(other.sizes)}. Run both with the "
-            "same sites, by and positions, on the same pairs."
-        )
+        raise BadInput(f"the two Scores must be over the same cells; got {dict(one.sizes)} and {dict(other.sizes)}. {hint}")
+    for dim in one.dims:
+        labels = [list(each[dim].values) for each in (one, other)]
+        # Sites are found by name, in any order.
+        if (sorted(labels[0]) != sorted(labels[1])) if dim == "site" else (labels[0] != labels[1]):
+            raise BadInput(f"the two Scores must be over the same cells; their {dim}s differ. {hint}")
     if first.unit != second.unit:
         raise BadInput(f"the two Scores must have one unit; got {first.unit!r} and {second.unit!r}.")
     if first.origin and second.origin and first.origin.pairs != second.origin.pairs:
@@ -93,7 +97,7 @@ def _measured(first: np.ndarray, second: np.ndarray, seed: int) -> tuple[np.ndar
     if np.isnan(resampled).any():
         return centre, np.full_like(centre, np.nan), np.full_like(centre, np.nan)
     low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
-    return centre, low, high
+    return centre, np.minimum(low, centre), np.maximum(high, centre)
 
 
 def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:

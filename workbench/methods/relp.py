@@ -43,7 +43,7 @@ def run(
         metric: As for `patch`.
         direction: As for `patch`.
         replacement: As for `patch`.
-        rules: Which of ln, identity, half, ah apply. With ah nothing flows to queries and keys: q, k and pattern score 0.
+        rules: Which of ln, identity, half, ah apply. With ah nothing flows to queries and keys: q and k score 0.
         normalise: Divide by the mean gap between clean and corrupt.
         seed: For 'resample'.
     Returns:
