@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What PyTorch is installed is decided in constraints.txt; a GPU user sets CONSTRAINTS= (see README).
 CONSTRAINTS ?= -c constraints.txt
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS)
+PIP := $(BIN)/python -m pip install --disable-pip-version-check $(CONSTRAINTS)
 
 .PHONY: demo test serve lab bench clean
 

@@ -8,6 +8,7 @@ import argparse
 import inspect
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,7 @@ def _method_params(words: Sequence[str]) -> dict[str, inspect.Parameter]:
     """The parameters of the method that the words name; none while it is not known which."""
     if not words or words[0] != "run" or len(words) < 2:
         return {}
+    _start()
     from workbench.methods import METHODS
 
     named = next((word for word in words[1:] if word in METHODS), None)
@@ -187,6 +189,14 @@ def run(asked: argparse.Namespace) -> None:
         _write_html([result], asked.html)
 
 
+def _start() -> None:
+    """Import what takes seconds, with a bar."""
+    from workbench.progress import track
+
+    for name in track(("torch", "xarray", "transformers", "workbench.methods"), "Starting"):
+        import_module(name)
+
+
 def _check_task(asked: argparse.Namespace) -> None:
     """Find out about a wrong task before a model is loaded."""
     from workbench.errors import one_of
@@ -262,6 +272,7 @@ def export(asked: argparse.Namespace) -> None:
 
 def demo(asked: argparse.Namespace) -> None:
     """The first circuit, end to end."""
+    _start()
     from workbench.demo import run_demo
 
     run_demo(asked.model, asked.n, asked.seed, asked.device, asked.html)

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from workbench import progress
 from workbench.methods import METHODS, agreement
 from workbench.models import card, load
 from workbench.plots import rows, table
@@ -29,8 +28,7 @@ def run_demo(ref: str, n: int, seed: int, device: str | None, html: Path) -> Pat
     Raises:
         BadInput: When the model cannot be loaded or its tokenizer cannot carry the task.
     """
-    with progress.bar(f"Loading {ref}"):
-        model = load(ref, device=device)
+    model = load(ref, device=device)
     store, known = Store(), card(model)
     pairs = TASKS["ioi"](model, n=n, seed=seed)
     print(f"{known.ref} from {known.source} on {known.device}: {model.cfg.n_layers} layers × {model.cfg.n_heads} heads")

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from workbench import progress
 from workbench.errors import BadInput, one_of
 from workbench.models.card import fingerprint, write_card
 from workbench.models.catalogue import BYTES, CATALOGUE, Known
@@ -55,13 +56,18 @@ def load(
         BadInput: When the ref leads nowhere, the model does not fit into memory, or its files are damaged.
     """
     one_of("dtype", dtype, BYTES)
-    device = _device(device)
-    found = find(ref, revision)
-    check_fits(ref, _count(found, ref), dtype, device)
-    with _quiet():
-        weights, tokenizer = _read(found, dtype, trust_remote_code)
-        print_of_weights = fingerprint(weights)
-        model = _bridge(ref, weights.to(device), tokenizer, dtype, device, trust_remote_code)
+    with progress.bar(f"Loading {ref}", 4, unit="step") as bar:
+        device = _device(device)
+        bar.advance()
+        found = find(ref, revision)
+        check_fits(ref, _count(found, ref), dtype, device)
+        bar.advance()
+        with _quiet():
+            weights, tokenizer = _read(found, dtype, trust_remote_code)
+            bar.advance()
+            print_of_weights = fingerprint(weights)
+            model = _bridge(ref, weights.to(device), tokenizer, dtype, device, trust_remote_code)
+        bar.advance()
     write_card(model, ref=ref, source=found.source, fingerprint=print_of_weights)
     return model
 

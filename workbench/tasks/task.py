@@ -7,11 +7,11 @@ Choices are annotated with Literal, so that every door can list them and they ar
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 
-from workbench.errors import BadInput, at_least, one_of, within
+from workbench.errors import at_least, one_of, within
 from workbench.pairs import Pairs
+from workbench.params import check
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Task:
             one_of(f"an option of {self.name}", name, known)
         params = {name: option.default for name, option in known.items()} | {"n": n, "seed": seed} | options
         for name, value in params.items():
-            _check(f"{self.name}: {name}", value, known[name].annotation)
+            check(f"{self.name}: {name}", value, known[name].annotation)
         at_least(f"{self.name}: n", n, 1)
         pairs = replace(self.make(model, **params), params=params)
         if prompts is None:
@@ -73,18 +73,3 @@ class Catalogue(dict[str, Task]):
     def __missing__(self, name: str) -> Task:
         one_of("the task", name, self)
         raise KeyError(name)
-
-
-def _check(what: str, value: Any, annotation: Any) -> None:
-    union = get_origin(annotation) in (Union, UnionType)
-    parts = get_args(annotation) if union else (annotation,)
-    choices = [choice for part in parts if get_origin(part) is Literal for choice in get_args(part)]
-    kinds = [part for part in parts if get_origin(part) is not Literal]
-    # type() and not isinstance: True is an int to isinstance, and n=True is a slip.
-    if type(value) in kinds or (kinds and value in choices):
-        return
-    if not kinds:
-        one_of(what, value, choices)
-        return
-    names = ["None" if kind is type(None) else kind.__name__ for kind in kinds] + [repr(choice) for choice in choices]
-    raise BadInput(f"{what} must be {' or '.join(names)}; got {value!r}.")
