@@ -19,7 +19,12 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     words = list(sys.argv[1:] if words is None else words)
     try:
-        asked = _parser(words).parse_args(words)
+        parser = _parser(words)
+        asked, unknown = parser.parse_known_args(words)
+        if unknown:
+            # The flags of a method that does not exist are unknown too: the method is what is wrong.
+            _check_method(asked)
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         return asked.verb(asked) or 0
     except BadInput as problem:
         print(f"workbench: {problem}", file=sys.stderr)
@@ -167,13 +172,12 @@ def methods(asked: argparse.Namespace) -> None:
 
 def run(asked: argparse.Namespace) -> None:
     """Run a method, print its top cells, store the result."""
-    from workbench.errors import one_of
     from workbench.methods import METHODS
     from workbench.models import load
     from workbench.params import parse
     from workbench.store import Store
 
-    one_of("method", asked.method, METHODS)
+    _check_method(asked)
     method = METHODS[asked.method]
     params: dict[str, Any] = {"seed": asked.seed} if "seed" in method.params else {}
     for name, parameter in method.params.items():
@@ -195,6 +199,15 @@ def _start() -> None:
 
     for name in track(("torch", "xarray", "transformers", "workbench.methods"), "Starting"):
         import_module(name)
+
+
+def _check_method(asked: argparse.Namespace) -> None:
+    """Find out about a wrong method; other verbs have none."""
+    from workbench.errors import one_of
+    from workbench.methods import METHODS
+
+    if hasattr(asked, "method"):
+        one_of("method", asked.method, METHODS)
 
 
 def _check_task(asked: argparse.Namespace) -> None:
@@ -259,14 +272,17 @@ def export(asked: argparse.Namespace) -> None:
     result = Store().get(asked.key)
     if result is None:
         raise BadInput(f"key must be that of a whole result; {asked.key!r} was damaged and is set aside. Run it again.")
-    asked.file.parent.mkdir(parents=True, exist_ok=True)
     if asked.file.suffix == ".html":
         _write_html([result], asked.file)
         return
-    if asked.file.suffix == ".csv":
-        table(result).to_csv(asked.file, index=False)
-    else:
-        table(result).to_json(asked.file, orient="records", indent=1, force_ascii=False)
+    try:
+        asked.file.parent.mkdir(parents=True, exist_ok=True)
+        if asked.file.suffix == ".csv":
+            table(result).to_csv(asked.file, index=False)
+        else:
+            table(result).to_json(asked.file, orient="records", indent=1, force_ascii=False)
+    except OSError as problem:
+        raise BadInput(f"{asked.file} must be a file that can be written; got {problem.strerror or problem}.") from problem
     print(f"Wrote {asked.file}")
 
 
