@@ -3,13 +3,17 @@
 import csv
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
 from tests import families
 from workbench import cli, sweep
 from workbench.methods import METHODS
+from workbench.models import load
 from workbench.store import Store
+from workbench.tasks import custom
 
 ROWS = (
     '{"clean": "a b c d e f", "corrupt": "a b g d e f", "right": "h", "wrong": "i"}\n'
@@ -171,3 +175,201 @@ def test_a_figure_can_be_written_at_once(run, tmp_path):
     assert code == 0
     assert file.is_file()
     assert str(file) in out
+
+
+@pytest.mark.parametrize("words", [["run"], ["walk"], [], ["run", "patch", "--n", "many"], ["run", "patch", "--nonsense"]])
+def test_words_that_are_no_command_end_with_two(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    assert "usage: workbench" in capsys.readouterr().err
+
+
+def test_a_wrong_method_is_told_whatever_flags_follow(say):
+    """Its flags are unknown as long as the method is: the method is what is wrong."""
+    code, _, err = say("run", "pach", "--sites", "z", "--by", "layer")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "got 'pach'. Did you mean 'patch'?" in err
+
+
+def test_wrong_words_are_told_before_a_model_is_loaded(run, monkeypatch):
+    monkeypatch.setattr("workbench.models.load", lambda *_, **__: pytest.fail("a model was loaded"))
+    for words in (["pach"], ["patch", "--sites", "z,resid"], ["lens", "--top", "many"], ["relp", "--rules", "ln,lm"]):
+        assert run(*words)[0] == 2
+    assert run("patch", source=("--task", "ioii"))[0] == 2
+    assert run("patch", source=("--pairs", "no.csv"))[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "params"),
+    [
+        ("patch", [], {}),
+        ("patch", ["--sites", "q", "--seed", "3"], {"sites": "q", "seed": 3}),
+        ("atp", ["--sites", "q,k", "--qk-correction"], {"sites": ("q", "k"), "qk_correction": True}),
+        ("relp", ["--rules", "ln"], {"rules": ("ln",)}),
+        ("lens", ["--prompt", "1", "--top", "2"], {"prompt": 1, "top": 2}),
+    ],
+)
+def test_words_give_the_key_and_the_numbers_that_a_notebook_gives(run, folder, tmp_path, name, words, params):
+    assert run(name, *words)[0] == 0
+    model = load(folder, device="cpu")
+    expected = METHODS[name](model, custom(model, tmp_path / "pairs.jsonl"), **params)
+    assert Store().get(expected.origin.key).values.identical(expected.values)
+
+
+def test_a_switch_can_be_turned_off(run):
+    run("atp", "--sites", "q", "--qk-correction")
+    run("atp", "--sites", "q", "--no-qk-correction")
+    assert {entry.origin.params["qk_correction"] for entry in Store().list()} == {True, False}
+
+
+def test_the_same_words_again_run_no_forward_pass_at_all(run, monkeypatch):
+    from transformer_lens.model_bridge import TransformerBridge
+
+    passes, real = [], TransformerBridge.forward
+    monkeypatch.setattr(TransformerBridge, "forward", lambda self, *a, **k: passes.append(1) or real(self, *a, **k))
+    first = run("patch", "--by", "layer,pos", "--sites", "resid_pre")
+    assert passes
+    passes.clear()
+    assert run("patch", "--by", "layer,pos", "--sites", "resid_pre") == first
+    assert not passes
+    assert len(Store().list()) == 1
+
+
+def test_options_reach_the_task(run):
+    source = ("--task", "repeated_tokens", "--n", "3", "--seed", "5", "--with", "length=4", "--with", "corruption=copy")
+    code, out, _ = run("baseline", source=source)
+    assert code == 0
+    assert "accuracy: clean" in out
+    (entry,) = Store().list()
+    told = entry.origin.task_params
+    assert entry.origin.task == "repeated_tokens"
+    assert (told["n"], told["seed"], told["length"], told["corruption"]) == (3, 5, 4, "copy")
+    assert Store().get(entry.key).values.sizes["prompt"] == 3
+    for wrong, message in (("lenth=3", "Did you mean 'length'"), ("length=x", "got 'x'"), ("length=1", "must be at least 2")):
+        code, _, err = run("baseline", source=("--task", "repeated_tokens", "--with", wrong))
+        assert (code, err.count("\n")) == (2, 1)
+        assert message in err
+
+
+def test_our_own_bugs_keep_their_traceback(run, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sweep._Engine, "_run", broken)
+    with pytest.raises(ZeroDivisionError):
+        run("patch")
+
+
+def test_show_prints_what_run_printed(run, say):
+    printed = run("dla", "--by", "layer")[1]
+    run("lens")
+    lines = say("show")[1].splitlines()
+    assert lines[0].split() == ["key", "method", "model", "task", "params"]
+    assert {line.split()[1] for line in lines[1:]} == {"dla", "lens"}
+    key = next(entry.key for entry in Store().list() if entry.origin.method == "dla")
+    assert say("show", key)[1] == printed
+    assert len(say("show", key, "--rows", "1")[1].splitlines()) == len(printed.splitlines()) - 5
+
+
+def test_keys_that_lead_nowhere_are_told(run, say, tmp_path):
+    assert "key must be made of the digits 0-9 and a-f" in say("show", "xyz")[2]
+    run("dla")
+    (entry,) = Store().list()
+    file = Store().path(entry.key)
+    whole = file.read_bytes()
+    for words in (["show", entry.key], ["export", entry.key, str(tmp_path / "out.csv")]):
+        file.write_bytes(whole[:-40])
+        with pytest.warns(UserWarning, match="is damaged"):
+            code, _, err = say(*words)
+        assert (code, err.count("\n")) == (2, 1)
+        assert "damaged and is set aside. Run it again." in err
+
+
+def test_exported_numbers_are_the_stored_ones(run, say, tmp_path):
+    import pandas as pd
+
+    run("patch", "--sites", "z,v")
+    (entry,) = Store().list()
+    values = Store().get(entry.key).values
+    for name, read in (("out.csv", pd.read_csv), ("out.json", pd.read_json)):
+        file = tmp_path / "new" / name
+        assert say("export", entry.key[:8], str(file))[1] == f"Wrote {file}\n"
+        rows = read(file)
+        assert len(rows) == values.size
+        for row in rows.to_dict("records"):
+            number = values.sel({dim: row[dim] for dim in values.dims}).item()
+            assert row["value"] == pytest.approx(number, nan_ok=True)
+
+
+def test_what_cannot_be_written_is_told(run, say, tmp_path):
+    run("dla")
+    (entry,) = Store().list()
+    (tmp_path / "file").write_text("")
+    for ending in ("csv", "json", "html"):
+        (tmp_path / f"folder.{ending}").mkdir()
+        for file in (tmp_path / f"folder.{ending}", tmp_path / "file" / f"out.{ending}"):
+            code, out, err = say("export", entry.key, str(file))
+            assert (code, out, err.count("\n")) == (2, "", 1)
+            assert str(file) in err
+
+
+def test_sizes_stand_beside_the_models(say):
+    lines = {line.split()[0]: line for line in say("models")[1].splitlines() if line}
+    assert "124 M" in lines["gpt2"]
+    assert "0.50 GB" in lines["gpt2"]
+    assert "9 (3 kv)" in lines["smollm2-135m"]
+    assert lines["gpt2"].endswith("openai-community/gpt2")
+
+
+def test_options_and_flags_stand_below_tasks_and_methods(say):
+    from workbench.tasks import TASKS
+
+    told = say("tasks")[1]
+    for task in TASKS.values():
+        assert task.source in told
+        assert all(f"--with {option}=VALUE" in told for option in set(task.options) - {"n", "seed"})
+    told = say("methods")[1]
+    for method in METHODS.values():
+        assert method.source in told
+        assert all(f"--{parameter.replace('_', '-')} " in told for parameter in method.params)
+    assert "denoise, noise [denoise]" in told
+    assert "(several with commas)" in told
+
+
+def test_serve_starts_panel_on_every_app(monkeypatch, tmp_path, say):
+    asked = []
+    monkeypatch.setattr("subprocess.run", lambda words, **_: asked.append(words))
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps" / "one.py").write_text("")
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "workbench" / "cli.py"))
+    assert say("serve", "--port", "5999")[0] == 0
+    assert asked[0][1:5] == ["-m", "panel", "serve", str(tmp_path / "apps" / "one.py")]
+    assert asked[0][asked[0].index("--port") + 1] == "5999"
+    assert "--allow-websocket-origin" not in asked[0]
+    assert say("serve", "--address", "0.0.0.0")[0] == 0
+    assert asked[1][asked[1].index("--allow-websocket-origin") + 1] == "0.0.0.0:5006"
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "elsewhere" / "workbench" / "cli.py"))
+    for verb in ("serve", "bench"):
+        code, _, err = say(verb)
+        assert (code, err.count("\n")) == (2, 1)
+        assert f"{verb} must be run from a checkout" in err
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    """`workbench tasks | head -1`: the pipe breaks while we print."""
+    code = "import sys; from workbench import cli; sys.exit(cli.main(['tasks']))"
+    process = subprocess.Popen([sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 0
+    assert b"Traceback" not in said
+
+
+def test_tables_are_aligned_and_stay_on_their_lines(capsys):
+    cli._print_table([{"a": 1.5, "b": "x\ny"}, {"a": -0.00012345, "c": 3}])
+    assert capsys.readouterr().out.splitlines() == ["a           b     c", "+1.5        x\\ny", "-0.0001234        3"]
+    cli._print_table([])
+    assert not capsys.readouterr().out
