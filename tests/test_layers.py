@@ -22,7 +22,7 @@ ORDER = [
     ("sites",),
     ("hooks",),
     ("metrics", "unembed"),
-    ("sweep", "rules"),
+    ("sweep", "rules", "graph"),
     ("effects",),
     ("tasks",),
     ("methods",),
