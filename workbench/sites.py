@@ -8,6 +8,7 @@ Shapes, by site:
 * ``resid_pre resid_mid resid_post attn_out mlp_out``: [batch pos d_model]
 * ``z`` (head outputs before W_O) and ``q``: [batch pos head d_head]
 * ``k v``: [batch pos kv_head d_head]; in grouped-query models several heads share one
+* ``mlp_in`` (what the MLP is given, after its norm): [batch pos d_model]; read and written by edges only
 * ``pattern`` (after the softmax) and ``scores`` (before it): [batch head query key]
 
 In models with a norm after the sublayer (Gemma-2), attn_out and mlp_out are what is added to the stream: after that norm.
@@ -42,6 +43,7 @@ HOOKS = {
     "z": "attn.hook_z",
     "attn_out": "hook_attn_out",
     "resid_mid": "hook_resid_mid",
+    "mlp_in": "mlp.hook_in",
     "mlp_out": "hook_mlp_out",
     "resid_post": "hook_resid_post",
 }
