@@ -24,6 +24,7 @@ ORDER = [
     ("metrics", "unembed"),
     ("sweep", "rules", "graph"),
     ("effects",),
+    ("edges",),
     ("tasks",),
     ("methods",),
     ("store",),

@@ -123,16 +123,16 @@ def replacing(plan: Plan, base: Mapping[Site, Tensor], other: Mapping[Site, Tens
     if plan.replacement == "zero":
         return {site: torch.zeros_like(value) for site, value in base.items()}
     if plan.replacement == "mean":
-        return {site: _mean(plan, value) for site, value in other.items()}
+        return {site: mean_of(plan.pairs, value) for site, value in other.items()}
     order = _derangement(len(plan.pairs), plan.seed)
     return {site: value[order] for site, value in other.items()}
 
 
-def _mean(plan: Plan, value: Tensor) -> Tensor:
+def mean_of(pairs: Pairs, value: Tensor) -> Tensor:
     """Mean over prompts at each position; over prompts and positions where the prompts' layouts differ."""
-    if plan.pairs.same_layout:
+    if pairs.same_layout:
         return value.mean(0, keepdim=True).expand_as(value)
-    real = torch.arange(value.shape[1], device=value.device) < plan.pairs.lengths.to(value.device).unsqueeze(1)
+    real = torch.arange(value.shape[1], device=value.device) < pairs.lengths.to(value.device).unsqueeze(1)
     return value[real].mean(0).expand_as(value)
 
 

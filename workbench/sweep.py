@@ -279,7 +279,7 @@ class _Engine:
         try:
             return self._run(cells)
         except (torch.cuda.OutOfMemoryError, RuntimeError, MemoryError) as problem:
-            if len(cells) == 1 or not _is_out_of_memory(problem):
+            if len(cells) == 1 or not is_out_of_memory(problem):
                 raise
         # Outside the handler: inside it the traceback would keep the failed batch's tensors alive.
         if self.device.type == "cuda":
@@ -369,7 +369,7 @@ def prefix_cache(cache: list[tuple[Tensor, Tensor]], repeats: int) -> Any:
     return made
 
 
-def _is_out_of_memory(problem: BaseException) -> bool:
+def is_out_of_memory(problem: BaseException) -> bool:
     """Whether an error is the machine running out of memory: a CPU says so in words only."""
     words = str(problem).lower()
     return isinstance(problem, torch.cuda.OutOfMemoryError | MemoryError) or any(

@@ -113,9 +113,7 @@ def run(tab):
 def click_cell(tab, row, column, rows=families.LAYERS, columns=families.HEADS):
     tab.wait_for_timeout(500)
     box = tab.locator(".nsewdrag").first.bounding_box()
-    tab.mouse.click(
-        box["x"] + box["width"] * (column + 0.5) / columns, box["y"] + box["height"] * (rows - row - 0.5) / rows
-    )
+    tab.mouse.click(box["x"] + box["width"] * (column + 0.5) / columns, box["y"] + box["height"] * (rows - row - 0.5) / rows)
 
 
 def test_one_click_gives_the_map_and_one_more_the_attention(tab, views):

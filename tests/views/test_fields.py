@@ -7,9 +7,7 @@ from workbench.methods import METHODS
 from workbench.tasks import TASKS
 from workbench.views.fields import Field, given, method_fields, task_fields
 
-ALL = [("method", name, method_fields) for name in METHODS] + [
-    ("task", name, task_fields) for name in (*TASKS, "custom")
-]
+ALL = [("method", name, method_fields) for name in METHODS] + [("task", name, task_fields) for name in (*TASKS, "custom")]
 
 
 @pytest.mark.parametrize(("kind", "name", "fields"), ALL, ids=[f"{kind} {name}" for kind, name, _ in ALL])

@@ -120,5 +120,3 @@ def on_edges(wiring: Wiring, scores: Float[Tensor, "*batch src dst"]) -> Float[n
     """The scores of real edges only, in the order of `Graph.edge_list`."""
     src, dst = (torch.from_numpy(index).to(scores.device) for index in wiring.graph.edge_list)
     return scores[..., src, dst].cpu().numpy()
-
-

@@ -1,0 +1,254 @@
+"""Runs of circuits: every destination reads its circuit's edges as they are in this run, and all others ablated.
+
+The input of a destination v is  base(v) + sum over kept edges u -> v of (what u writes in this run - what u writes ablated),
+where base(v) is the stream with every source ablated. So no edge kept gives the ablated run, and all kept the clean one.
+Many circuits run together, as rows beside the prompts. Where the ablation is the corrupt prompt, positions before the first
+difference need no run: there the two are equal.
+
+Source: the interventions of EAP-IG and MIB (Hanna et al. 2024, https://arxiv.org/abs/2403.17806).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any, Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from workbench.edges.wiring import Wiring, Writes
+from workbench.effects import mean_of
+from workbench.errors import BadInput, one_of
+from workbench.graph import SLOTS
+from workbench.hooks import end_logits, hooked, stepping_in
+from workbench.metrics import answers_of, metric_named
+from workbench.pairs import Pairs
+from workbench.sites import Site, hook_point
+from workbench.sweep import first_difference, is_out_of_memory, prefix_cache
+
+Ablation = Literal["corrupt", "mean", "zero"]
+
+# Bytes that the contributions of one pass may take.
+BUDGET = {"cpu": 6e8, "cuda": 8e9, "mps": 1e9}
+
+Masks = Bool[Tensor, "circuit src dst"] | Float[Tensor, "circuit src dst"] | Bool[Tensor, "circuit pos src dst"]
+
+
+class Circuits:
+    """A model, its pairs and an ablation, recorded once; then any number of circuits can be run.
+
+    Attributes:
+        wiring, pairs: What it was made of.
+        clean, corrupt: The metric per prompt of the two runs.
+        ablated: What every source writes when ablated.
+    """
+
+    def __init__(self, wiring: Wiring, pairs: Pairs, metric: str = "logit_diff", ablation: str = "corrupt"):
+        one_of("ablation", ablation, get_args(Ablation))
+        if ablation == "mean" and len(pairs) < 2:
+            raise BadInput("ablation 'mean' must have at least 2 pairs; got 1. Make more pairs, or use 'corrupt'.")
+        self.wiring, self.pairs, self.metric, self.ablation = wiring, pairs, metric_named(metric), ablation
+        model = wiring.model
+        self.device = torch.device(model.cfg.device)
+        self.end = pairs.end.to(self.device)
+        clean_run, clean = wiring.record(pairs.clean.to(self.device), self.end)
+        corrupt_run, corrupt = wiring.record(pairs.corrupt.to(self.device), self.end)
+        self.answers = answers_of(pairs, self.device, clean_run.logits)
+        self.clean = self.metric.measure(clean_run.logits, self.answers)
+        self.corrupt = self.metric.measure(corrupt_run.logits, self.answers)
+        self.clean_run, self.clean_writes, self.corrupt_writes = clean_run, clean, corrupt
+        kinds = {"corrupt": lambda value: value, "mean": lambda value: mean_of(pairs, value), "zero": torch.zeros_like}
+        self.ablated = corrupt.each(kinds[ablation])
+        self.base = self._base(corrupt_run, corrupt)
+        self.start = int(first_difference(pairs).min()) if ablation == "corrupt" else 0
+
+    def _base(self, run: Any, wrote: Writes) -> dict[Any, Tensor]:
+        """The stream with every source ablated, as it enters ('attn', layer), ('mlp', layer) and 'logits'."""
+        wiring, layers = self.wiring, range(self.wiring.graph.n_layers)
+        shift = torch.zeros_like(run.stream[0])
+        if self.ablation != "corrupt":
+            shift = self.ablated.embed - wrote.embed
+        base: dict[Any, Tensor] = {}
+        for layer in layers:
+            base["attn", layer] = run.stream[layer] + shift
+            entering = shift
+            if self.ablation != "corrupt":
+                shift = shift + wiring.heads(layer, self.ablated.z[layer] - wrote.z[layer]).sum(1)
+            if wiring.graph.mlps:
+                base["mlp", layer] = wiring.mid(run, layer) + (entering if wiring.graph.parallel else shift)
+                if self.ablation != "corrupt":
+                    shift = shift + self.ablated.mlp[layer] - wrote.mlp[layer]
+        last = layers[-1]
+        added = run.kept[Site("attn_out", last)] + (run.kept[Site("mlp_out", last)] if wiring.graph.mlps else 0)
+        base["logits"] = run.stream[last] + added + shift
+        return base
+
+    def measure(self, masks: Tensor, from_layer: int = 0, label: str | None = None) -> Float[Tensor, "circuit batch"]:
+        """The metric of every circuit on every prompt.
+
+        Args:
+            masks: Which edges each circuit keeps: [circuit src dst], or [circuit pos src dst] by the position of reading.
+                Floats between 0 and 1 keep that share of an edge.
+            from_layer: Every circuit is known to be whole below this layer, so that the clean run stands for it there.
+            label: Name of the work for its progress bar; None for none.
+        """
+        from workbench.progress import bar
+
+        if masks.shape[-2:] != self.wiring.graph.edges.shape:
+            raise BadInput(
+                f"a circuit must be of this model's graph, {self.wiring.graph.edges.shape}; got one of {tuple(masks.shape[-2:])}."
+                " Circuits of another model, or with other readers, do not fit."
+            )
+        batch = len(self.pairs)
+        values = torch.empty(len(masks), batch, device=self.device)
+        blocks = list(self.blocks(len(masks)))
+        if label is None:
+            for circuits, rows in blocks:
+                values[circuits, rows] = self._halving(masks[circuits], rows, from_layer)
+            return values
+        with bar(label, len(masks) * batch, unit="run") as progress:
+            for circuits, rows in blocks:
+                values[circuits, rows] = self._halving(masks[circuits], rows, from_layer)
+                progress.advance((circuits.stop - circuits.start) * (rows.stop - rows.start))
+        return values
+
+    def blocks(self, n_circuits: int) -> Iterator[tuple[slice, slice]]:
+        """Circuits and prompts that run together within the budget."""
+        cfg, batch = self.wiring.model.cfg, len(self.pairs)
+        budget = BUDGET.get(self.device.type, 6e8)
+        if self.device.type == "cuda":
+            budget = min(budget, 0.3 * torch.cuda.mem_get_info(self.device)[0])
+        length = self.pairs.clean.shape[1] - self.start
+        per_row = length * cfg.d_model * 4 * (self.wiring.graph.n_sources + 6 * self.wiring.graph.slots_per_layer)
+        rows = max(1, int(budget / per_row))
+        prompts = min(batch, rows)
+        circuits = max(1, rows // prompts)
+        for first in range(0, n_circuits, circuits):
+            for prompt in range(0, batch, prompts):
+                yield slice(first, min(n_circuits, first + circuits)), slice(prompt, min(batch, prompt + prompts))
+
+    def _halving(self, masks: Tensor, rows: slice, from_layer: int) -> Float[Tensor, "circuit batch"]:
+        """Run, and on running out of memory run halves."""
+        try:
+            with torch.no_grad():
+                return self.run(masks, rows, from_layer)
+        except (torch.cuda.OutOfMemoryError, RuntimeError, MemoryError) as problem:
+            if rows.stop - rows.start == 1 or not is_out_of_memory(problem):
+                raise
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        middle = (rows.start + rows.stop) // 2
+        halves = [slice(rows.start, middle), slice(middle, rows.stop)]
+        return torch.cat([self._halving(masks, half, from_layer) for half in halves], 1)
+
+    def run(self, masks: Tensor, rows: slice, from_layer: int = 0) -> Float[Tensor, "circuit batch"]:
+        """One pass; differentiable in float masks where gradients are enabled."""
+        wiring, here = self.wiring, slice(self.start, None)
+        graph, model = wiring.graph, self.wiring.model
+        masks = masks.to(self.device, self.base["logits"].dtype)
+        circuits, batch = len(masks), rows.stop - rows.start
+        ablated = self.ablated.each(lambda value: value[rows, here])
+        if masks.ndim == 4:
+            masks = masks[:, here]
+        current = _Contributions(circuits, masks.requires_grad)
+
+        def gathered(seen: int, slots: slice, base: Tensor) -> Float[Tensor, "row pos dst d_model"]:
+            moved = current.gathered(masks[..., :seen, slots])
+            return (base[rows, here].unsqueeze(2) + moved).flatten(0, 1)
+
+        def wrote(layer: int, z: Tensor) -> None:
+            scaled = wiring.scaled(layer, z).unflatten(0, (circuits, batch)) - ablated.z[layer]
+            current.append(wiring.heads(layer, scaled.flatten(0, 1)).unflatten(0, (circuits, batch)))
+
+        def mlp_wrote(layer: int, added: Tensor) -> None:
+            current.append((added.unflatten(0, (circuits, batch)) - ablated.mlp[layer]).unsqueeze(2))
+
+        clean = self.clean_writes.each(lambda value: value[rows, here])
+        moved = (clean.embed - ablated.embed).unsqueeze(1)
+        current.append(moved.expand(circuits, *moved.shape))
+        for layer in range(from_layer):
+            moved = wiring.heads(layer, clean.z[layer] - ablated.z[layer])
+            current.append(moved.expand(circuits, *moved.shape))
+            if graph.mlps:
+                moved = (clean.mlp[layer] - ablated.mlp[layer]).unsqueeze(1)
+                current.append(moved.expand(circuits, *moved.shape))
+
+        def reader(layer: int, slot: str) -> Callable[[Tensor], Tensor]:
+            def read(_: Tensor) -> Tensor:
+                if slot == "mlp":
+                    inputs = gathered(graph.seen_by_mlp(layer), graph.slots(layer, slot), self.base["mlp", layer])
+                    return wiring.norm(layer, slot).original_component(inputs.squeeze(2))
+                inputs = gathered(graph.seen_by_heads(layer), graph.slots(layer, slot), self.base["attn", layer])
+                return wiring.given(slot, wiring.project(layer, slot, inputs))
+
+            return read
+
+        def final(_: Tensor) -> Tensor:
+            return gathered(graph.n_sources, slice(graph.logits, graph.logits + 1), self.base["logits"]).squeeze(2)
+
+        tokens, end = self.pairs.clean.to(self.device)[rows, here], self.end[rows] - self.start
+        cache = None
+        if self.start:
+            kept = [(k[rows, :, : self.start], v[rows, :, : self.start]) for k, v in self.clean_run.cache]
+            cache = prefix_cache(wiring.repeated(kept), circuits)
+        stream = self.clean_run.stream[from_layer][rows, here].repeat(circuits, 1, 1)
+        with wiring.reading(), ExitStack() as stack:
+            stack.enter_context(stepping_in(model, from_layer, stream))
+            for layer in range(from_layer, graph.n_layers):
+                for slot in SLOTS:
+                    stack.enter_context(hooked(hook_point(model, Site(slot, layer)), reader(layer, slot)))
+                stack.enter_context(_seen(model, Site("z", layer), lambda z, layer=layer: wrote(layer, z)))
+                if graph.mlps:
+                    stack.enter_context(hooked(hook_point(model, Site("mlp_in", layer)), reader(layer, "mlp")))
+                    stack.enter_context(_seen(model, Site("mlp_out", layer), lambda out, layer=layer: mlp_wrote(layer, out)))
+            stack.enter_context(hooked(hook_point(model, Site("resid_post", graph.n_layers - 1)), final))
+            logits = end_logits(
+                model, tokens.repeat(circuits, 1), end.repeat(circuits), past_key_values=cache, use_cache=cache is not None
+            )
+        prompts = torch.arange(rows.start, rows.stop, device=self.device).repeat(circuits)
+        return self.metric.measure(logits, self.answers.rows(prompts)).view(circuits, batch)
+
+
+class _Contributions:
+    """What sources wrote beyond their ablation, [circuit src batch·pos·d_model], as far as the run has come."""
+
+    def __init__(self, circuits: int, differentiable: bool):
+        self.circuits, self.differentiable = circuits, differentiable
+        self.parts: list[Tensor] = []
+        self.shape: tuple[int, ...] = ()
+
+    def append(self, moved: Float[Tensor, "circuit batch src pos d_model"]) -> None:
+        """Add the next sources."""
+        self.parts.append(moved.transpose(1, 2))
+
+    def gathered(self, masks: Tensor) -> Float[Tensor, "circuit batch pos dst d_model"]:
+        """Per destination, the sum over kept edges."""
+        made, first = None, 0
+        for part in self.parts:
+            share = masks[..., first : first + part.shape[1], :]
+            first += part.shape[1]
+            if first > masks.shape[-2]:
+                share = masks[..., first - part.shape[1] :, :]
+                part = part[:, : share.shape[-2]]
+            if not share.shape[-2] or (not share.requires_grad and not share.any()):
+                continue
+            if masks.ndim == 4:
+                added = torch.einsum("cubpd,cpuv->cbpvd", part, share)
+            else:
+                added = torch.einsum("cubpd,cuv->cbpvd", part, share)
+            made = added if made is None else made + added
+        if made is None:
+            _, _, batch, length, width = self.parts[0].shape
+            made = self.parts[0].new_zeros(self.circuits, batch, length, masks.shape[-1], width)
+        return made
+
+
+def _seen(model: Any, site: Site, see: Callable[[Tensor], None]) -> Any:
+    return hooked(hook_point(model, site), see)
+
+
+def stacked(masks: Sequence[Any]) -> Bool[Tensor, "circuit *pos src dst"]:
+    """Circuits as one tensor."""
+    import numpy as np
+
+    return torch.from_numpy(np.stack(list(masks)))
