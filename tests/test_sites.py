@@ -52,7 +52,7 @@ def test_shapes_are_those_the_module_tells(model_of, family):
     with torch.no_grad(), writing(model, {site: lambda x, site=site: seen.update({site: x.shape}) for site in there(model)}):
         end_logits(model, pairs.clean, pairs.end)
     for site, shape in seen.items():
-        if site.name in STREAM:
+        if site.name in STREAM or site.name == "mlp_in":
             assert shape == (batch, length, model.cfg.d_model)
         elif site.name in ("pattern", "scores"):
             assert shape == (batch, n_heads(model, site.name), length, length)
@@ -70,8 +70,8 @@ def test_keys_and_values_have_fewer_heads_where_queries_share_them(model_of, fam
 
 
 def test_names_that_methods_list_are_sites_and_tuples_hold_sites():
-    assert set(get_args(SiteName)) == set(HOOKS) - {"scores"}
-    assert set(STREAM) | set(HEADS) | {"scores"} == set(HOOKS)
+    assert set(get_args(SiteName)) == set(HOOKS) - {"scores", "mlp_in"}
+    assert set(STREAM) | set(HEADS) | {"scores", "mlp_in"} == set(HOOKS)
 
 
 def test_what_is_no_site_no_layer_or_not_in_this_model_is_told(llama, model_of):

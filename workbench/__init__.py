@@ -18,11 +18,13 @@ __version__ = "0.1.0"
 _HOME = {
     "BadInput": "workbench.errors",
     "CATALOGUE": "workbench.models",
+    "Graph": "workbench.graph",
     "KINDS": "workbench.result",
     "METHODS": "workbench.methods",
     "METRICS": "workbench.metrics",
     "Origin": "workbench.result",
     "Pairs": "workbench.pairs",
+    "Circuit": "workbench.result",
     "Curve": "workbench.result",
     "Readout": "workbench.result",
     "Scores": "workbench.result",

@@ -190,7 +190,55 @@ class Readout(Result):
             raise ValueError(f"tokens have shape {self.parts['token'].shape}, probabilities {self.values.shape}")
 
 
-KINDS: dict[str, type[Result]] = {kind.kind: kind for kind in (Scores, Curve, Readout)}
+@dataclass(frozen=True, eq=False)
+class Circuit(Result):
+    """Scores of a graph's edges, and which of them a circuit keeps.
+
+    `values` has the dim 'edge' last, and perhaps 'pos' (where the edge is read) before it; the coordinates 'src' and 'dst'
+    along it are places in parts['sources'] and parts['destinations'], the names of the nodes. parts['graph'] holds the
+    numbers the graph is made from. parts['kept'], if there, is True at the edges of the circuit; parts['curve'], if there,
+    its faithfulness over sizes, ('series', 'size').
+    """
+
+    kind: ClassVar[str] = "circuit"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.values.dims not in (("edge",), ("pos", "edge")) or not {"src", "dst"} <= set(self.values.coords):
+            raise ValueError(f"a Circuit has dims ([pos], edge) with coordinates src and dst; got {self.values.dims}")
+        missing = {"sources", "destinations", "graph"} - set(self.parts)
+        if missing:
+            raise ValueError(f"a Circuit lacks parts {sorted(missing)}")
+        kept = self.parts.get("kept")
+        if kept is not None and (kept.dims != ("edge",) or kept.dtype != bool or kept.size != self.values.sizes["edge"]):
+            raise ValueError("a Circuit's kept is True or False for every edge")
+
+    @property
+    def edge_scores(self) -> xr.DataArray:
+        """A number per edge: summed over positions."""
+        return self.values.sum("pos") if "pos" in self.values.dims else self.values
+
+    def names(self) -> np.ndarray:
+        """Every edge's name, 'a5.h1->a7.h9<q>'."""
+        sources, destinations = (self.parts[name].values.astype(object) for name in ("sources", "destinations"))
+        return sources[self.values.coords["src"].values] + "->" + destinations[self.values.coords["dst"].values]
+
+    def curve(self) -> Curve:
+        """The faithfulness by size that stands beside the circuit.
+
+        Raises:
+            BadInput: When none was measured.
+        """
+        if "curve" not in self.parts:
+            raise BadInput(f"the circuit must have a curve; got {self.title!r} without one. Use discover, or faithfulness.")
+        bands = {"lower": self.parts.get("curve_lower"), "upper": self.parts.get("curve_upper")}
+        notes = {"x": "edges kept", "sign": "1 is the whole model, 0 the ablated one"}
+        notes |= {name: note for name, note in self.notes.items() if name in ("nan", "ablation", "interval", "hold-out")}
+        title = "Faithfulness by size"
+        return Curve(title, "share of the gap", self.parts["curve"], **bands, notes=notes, origin=self.origin)
+
+
+KINDS: dict[str, type[Result]] = {kind.kind: kind for kind in (Scores, Curve, Readout, Circuit)}
 
 
 def kind_of(result: Result) -> str:

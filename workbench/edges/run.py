@@ -96,8 +96,8 @@ class Circuits:
 
         if masks.shape[-2:] != self.wiring.graph.edges.shape:
             raise BadInput(
-                f"a circuit must be of this model's graph, {self.wiring.graph.edges.shape}; got one of {tuple(masks.shape[-2:])}."
-                " Circuits of another model, or with other readers, do not fit."
+                f"a circuit must be of this model's graph, {self.wiring.graph.edges.shape}; got one of "
+                f"{tuple(masks.shape[-2:])}. Circuits of another model, or with other readers, do not fit."
             )
         batch = len(self.pairs)
         values = torch.empty(len(masks), batch, device=self.device)

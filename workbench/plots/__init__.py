@@ -11,6 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from workbench.errors import BadInput, one_of
+from workbench.plots.circuit import circuit
 from workbench.plots.curve import curve
 from workbench.plots.readout import readout
 from workbench.plots.scatter import scatter
@@ -21,7 +22,7 @@ from workbench.result import Result, kind_of
 
 __all__ = ["FIGURES", "PALETTES", "THEMES", "figure", "options", "rows", "scatter", "table"]
 
-FIGURES: dict[str, Callable[..., go.Figure]] = {"scores": scores, "curve": curve, "readout": readout}
+FIGURES: dict[str, Callable[..., go.Figure]] = {"scores": scores, "curve": curve, "readout": readout, "circuit": circuit}
 
 
 def figure(result: Result, **given: Any) -> go.Figure:

@@ -7,14 +7,14 @@ import pandas as pd
 import xarray as xr
 
 from workbench.errors import at_least
-from workbench.result import Readout, Result
+from workbench.result import Circuit, Readout, Result
 
 
 def table(result: Result) -> pd.DataFrame:
     """Every number of `result` in long form: a column per dim and per further coordinate, then value, lower and upper.
 
     Args:
-        result: Any kind. A Readout's tokens stand in the column 'token', before 'value'.
+        result: Any kind. A Readout's tokens stand in the column 'token', before 'value'; a Circuit's edges by name.
     Returns:
         A row per cell, in the order of the dims. NaN where nothing was computed.
     """
@@ -32,6 +32,11 @@ def table(result: Result) -> pd.DataFrame:
         if taken:
             columns = {taken if name == "token" else name: column for name, column in columns.items()}
         columns["token"] = _flat(result.parts["token"].transpose(*values.dims))
+    if isinstance(result, Circuit):
+        columns = {name: column for name, column in columns.items() if name not in ("src", "dst")}
+        columns["edge"] = result.names()[columns["edge"]]
+        if "kept" in result.parts:
+            columns["kept"] = np.broadcast_to(result.parts["kept"].values, values.shape).ravel()
     columns["value"] = _flat(values)
     for name in ("lower", "upper"):
         band = getattr(result, name)

@@ -1,0 +1,102 @@
+"""Which edges a circuit keeps, from their scores: the largest, those above a threshold, or grown greedily from the logits.
+
+Each returns the edges asked for; `Graph.pruned` then takes away those that lie on no path from the input to the logits,
+so that fewer may remain than were asked for: say both counts.
+Source: EAP-IG (Hanna et al. 2024, https://arxiv.org/abs/2403.17806) and MIB (https://arxiv.org/abs/2504.13151).
+"""
+
+import heapq
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from workbench.errors import BadInput, one_of, within
+from workbench.graph import EdgeMask, Graph
+
+Scores = Float[np.ndarray, "edge"]
+
+# The sizes at which MIB measures, as shares of all edges.
+SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+def top(graph: Graph, scores: Scores, n: int, absolute: bool = True) -> EdgeMask:
+    """The `n` edges of largest score, or of largest size; ties go to the earlier edge."""
+    within("n", n, 0, graph.n_edges + 1)
+    order = np.argsort(-(np.abs(scores) if absolute else scores), kind="stable")[:n]
+    return _masked(graph, order)
+
+
+def threshold(graph: Graph, scores: Scores, least: int | float, absolute: bool = True) -> EdgeMask:
+    """The edges whose score, or its size, is at least `least`."""
+    return _masked(graph, np.flatnonzero((np.abs(scores) if absolute else scores) >= least))
+
+
+def greedy(graph: Graph, scores: Scores, n: int, absolute: bool = True) -> EdgeMask:
+    """`n` edges grown from the logits: each time the best edge into what is already there."""
+    within("n", n, 0, graph.n_edges + 1)
+    value = np.full(graph.edges.shape, -np.inf)
+    value[graph.edge_list] = np.abs(scores) if absolute else scores
+    mask = np.zeros_like(graph.edges)
+    opened = np.zeros(graph.n_destinations, dtype=bool)
+    heap: list[tuple[float, int, int]] = []
+
+    def open_slots(slots: np.ndarray) -> None:
+        for slot in slots:
+            if not opened[slot]:
+                opened[slot] = True
+                for src in np.flatnonzero(graph.edges[:, slot]):
+                    heapq.heappush(heap, (-value[src, slot], int(src), int(slot)))
+
+    open_slots(np.array([graph.logits]))
+    for _ in range(n):
+        if not heap:
+            break
+        _, src, dst = heapq.heappop(heap)
+        mask[src, dst] = True
+        open_slots(np.flatnonzero(graph.feeds[:, src]))
+    return mask
+
+
+def chosen(graph: Graph, scores: Scores, rule: str, n: int, absolute: bool = True) -> EdgeMask:
+    """A circuit of `n` edges by 'top' or 'greedy', before pruning."""
+    one_of("rule", rule, ("top", "greedy"))
+    return {"top": top, "greedy": greedy}[rule](graph, scores, n, absolute)
+
+
+def sizes(graph: Graph, shares: tuple[float, ...] = SHARES) -> list[int]:
+    """Numbers of edges at these shares of all, each once."""
+    return sorted({int(share * graph.n_edges) for share in shares})
+
+
+def random(graph: Graph, n: int, seed: int) -> EdgeMask:
+    """`n` edges drawn at random."""
+    within("n", n, 0, graph.n_edges + 1)
+    return _masked(graph, np.random.default_rng(seed).choice(graph.n_edges, n, replace=False))
+
+
+def jaccard(one: Bool[np.ndarray, "..."], other: Bool[np.ndarray, "..."]) -> float:
+    """Edges in both over edges in either; NaN where both are empty."""
+    either = (one | other).sum()
+    return float((one & other).sum() / either) if either else float("nan")
+
+
+def stability(graph: Graph, each: Float[np.ndarray, "batch edge"], n: int, resamples: int, seed: int) -> tuple[float, float]:
+    """Mean and standard deviation of the Jaccard index of circuits found on bootstraps of the prompts, over all pairs of them.
+
+    Source: Méloux et al. 2025, https://arxiv.org/abs/2510.00845, who call a mean above 0.8 over 100 resamples stable.
+    """
+    if len(each) < 2:
+        raise BadInput("stability must have at least 2 prompts to resample; got 1. Make more pairs.")
+    drawn = np.random.default_rng(seed).integers(0, len(each), (resamples, len(each)))
+    weights = np.stack([np.bincount(rows, minlength=len(each)) for rows in drawn]) / len(each)
+    masks = np.stack([top(graph, mean, n)[graph.edge_list] for mean in weights @ each]).astype(np.float32)
+    both = masks @ masks.T
+    found = (both / (2 * n - both))[np.triu_indices(resamples, 1)]
+    return float(found.mean()), float(found.std())
+
+
+def _masked(graph: Graph, order: np.ndarray) -> EdgeMask:
+    src, dst = graph.edge_list
+    mask = np.zeros_like(graph.edges)
+    mask[src[order], dst[order]] = True
+    return mask
