@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from workbench.edges.wiring import Wiring, Writes
+from workbench.edges.wiring import Stream, Wiring, Writes
 from workbench.effects import mean_of
 from workbench.errors import BadInput, one_of
 from workbench.graph import SLOTS
@@ -24,7 +24,7 @@ from workbench.hooks import end_logits, hooked, stepping_in
 from workbench.metrics import answers_of, metric_named
 from workbench.pairs import Pairs
 from workbench.sites import Site, hook_point
-from workbench.sweep import first_difference, is_out_of_memory, prefix_cache
+from workbench.sweep import Run, first_difference, is_out_of_memory, prefix_cache
 
 Ablation = Literal["corrupt", "mean", "zero"]
 
@@ -60,9 +60,10 @@ class Circuits:
         kinds = {"corrupt": lambda value: value, "mean": lambda value: mean_of(pairs, value), "zero": torch.zeros_like}
         self.ablated = corrupt.each(kinds[ablation])
         self.base = self._base(corrupt_run, corrupt)
+        self.last = self._last(clean_run)
         self.start = int(first_difference(pairs).min()) if ablation == "corrupt" else 0
 
-    def _base(self, run: Any, wrote: Writes) -> dict[Any, Tensor]:
+    def _base(self, run: Run, wrote: Writes) -> dict[Any, Tensor]:
         """The stream with every source ablated, as it enters ('attn', layer), ('mlp', layer) and 'logits'."""
         wiring, layers = self.wiring, range(self.wiring.graph.n_layers)
         shift = torch.zeros_like(run.stream[0])
@@ -78,10 +79,17 @@ class Circuits:
                 base["mlp", layer] = wiring.mid(run, layer) + (entering if wiring.graph.parallel else shift)
                 if self.ablation != "corrupt":
                     shift = shift + self.ablated.mlp[layer] - wrote.mlp[layer]
-        last = layers[-1]
-        added = run.kept[Site("attn_out", last)] + (run.kept[Site("mlp_out", last)] if wiring.graph.mlps else 0)
-        base["logits"] = run.stream[last] + added + shift
+        base["logits"] = self._last(run) + shift
         return base
+
+    def _last(self, run: Run) -> Stream:
+        """The stream that the final norm reads."""
+        last, names = self.wiring.graph.n_layers - 1, ("attn_out", "mlp_out")[: 1 + self.wiring.graph.mlps]
+        return run.stream[last] + sum(run.kept[Site(name, last)] for name in names)
+
+    def mid(self, layer: int) -> Stream:
+        """The stream that the MLP of a layer reads in the clean run."""
+        return self.wiring.mid(self.clean_run, layer)
 
     def measure(self, masks: Tensor, from_layer: int = 0, label: str | None = None) -> Float[Tensor, "circuit batch"]:
         """The metric of every circuit on every prompt.

@@ -1,0 +1,150 @@
+"""Exact edge patching: one run per edge, from the layer that reads it, with one reader's input changed and all else free.
+
+The input of the edge's destination is the clean stream with the source's contribution replaced by its ablated value. Layers
+below the destination, and positions before the first difference, are taken from the clean run. Edges into the logits need
+only the unembedding.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from workbench import progress
+from workbench.edges.run import Circuits
+from workbench.graph import SLOTS
+from workbench.hooks import end_logits, hooked, stepping_in
+from workbench.sites import Site, hook_point
+from workbench.sweep import TOKENS, is_out_of_memory, prefix_cache
+from workbench.unembed import unembedded
+
+
+def patched(circuits: Circuits, edges: Sequence[int], label: str) -> Float[np.ndarray, "batch edge"]:
+    """How much the metric falls, per prompt, when each edge alone carries its ablated value: clean minus patched.
+
+    Args:
+        circuits: The model, pairs, ablation and metric.
+        edges: Places in the graph's list of edges.
+        label: Name of the work, for the bar and for what a killed run goes on from.
+    Raises:
+        Stopped: Within one batch of being asked to.
+    """
+    graph = circuits.wiring.graph
+    src, dst = graph.edge_list
+    groups: dict[tuple[int, str], list[tuple[int, int, int]]] = defaultdict(list)
+    for place, edge in enumerate(edges):
+        layer, slot, reader = _place(circuits, int(dst[edge]))
+        groups[layer, slot].append((place, int(src[edge]), reader))
+    ledger = progress.ledger()
+    made = np.zeros((len(circuits.pairs), len(edges)))
+    length = circuits.pairs.clean.shape[1] - circuits.start
+    most = max(1, TOKENS.get(circuits.device.type, 1024) // (length * len(circuits.pairs)))
+    with progress.bar(label, len(edges), unit="edge") as bar:
+        for (layer, slot), cells in groups.items():
+            for first in range(0, len(cells), most):
+                some = cells[first : first + most]
+                name = f"{label}/{layer}/{slot}/{some[0][0]}-{some[-1][0]}-{len(some)}"
+                found = None if ledger is None else ledger.get(name)
+                if found is None:
+                    found = _halving(circuits, layer, slot, some).double().cpu().numpy()
+                    if ledger is not None:
+                        ledger.put(name, found)
+                made[:, [place for place, _, _ in some]] = found.T
+                bar.advance(len(some))
+    return circuits.clean.double().cpu().numpy()[:, None] - made
+
+
+def _place(circuits: Circuits, destination: int) -> tuple[int, str, int]:
+    """Layer, slot and reader of a destination; the logits are a slot of their own."""
+    graph = circuits.wiring.graph
+    if destination == graph.logits:
+        return graph.n_layers, "logits", 0
+    layer = destination // graph.slots_per_layer
+    for slot in (*SLOTS, "mlp"):
+        slots = graph.slots(layer, slot)
+        if slots.start <= destination < slots.stop:
+            return layer, slot, destination - slots.start
+    raise AssertionError(destination)
+
+
+def _halving(circuits: Circuits, layer: int, slot: str, cells: list[tuple[int, int, int]]) -> Tensor:
+    try:
+        with torch.no_grad():
+            return _run(circuits, layer, slot, cells)
+    except (torch.cuda.OutOfMemoryError, RuntimeError, MemoryError) as problem:
+        if len(cells) == 1 or not is_out_of_memory(problem):
+            raise
+    if circuits.device.type == "cuda":
+        torch.cuda.empty_cache()
+    half = len(cells) // 2
+    return torch.cat([_halving(circuits, layer, slot, some) for some in (cells[:half], cells[half:])])
+
+
+def _run(circuits: Circuits, layer: int, slot: str, cells: list[tuple[int, int, int]]) -> Float[Tensor, "cell batch"]:
+    """The metric of each cell on every prompt."""
+    wiring, model, here = circuits.wiring, circuits.wiring.model, slice(circuits.start, None)
+    batch, count = len(circuits.pairs), len(cells)
+    moved = torch.stack([_moved(circuits, src)[:, here] for _, src, _ in cells]).flatten(0, 1)
+    prompts = torch.arange(batch, device=circuits.device).repeat(count)
+    if slot == "logits":
+        last = circuits.last[:, here].repeat(count, 1, 1) + moved
+        end = circuits.end.repeat(count) - circuits.start
+        logits = unembedded(model, last[torch.arange(len(last), device=last.device), end])
+        return circuits.metric.measure(logits, circuits.answers.rows(prompts)).view(count, batch)
+    readers = torch.tensor([reader for _, _, reader in cells], device=circuits.device).repeat_interleave(batch)
+    rows = torch.arange(count * batch, device=circuits.device)
+
+    def write(activation: Tensor) -> Tensor:
+        if slot == "mlp":
+            return wiring.norm(layer, "mlp").original_component(circuits.mid(layer)[:, here].repeat(count, 1, 1) + moved)
+        entering = circuits.clean_run.stream[layer][:, here].repeat(count, 1, 1) + moved
+        normed = wiring.norm(layer, slot).original_component(entering)
+        weight, bias = wiring.projections[layer][slot]
+        projected = torch.einsum("bpd,bde->bpe", normed, weight[readers])
+        if bias is not None:
+            projected = projected + bias[readers].unsqueeze(1)
+        wanted = wiring.graph.n_heads if slot == "q" else wiring.graph.n_readers
+        given = activation.repeat_interleave(wanted // activation.shape[2], 2)
+        given[rows, :, readers] = projected
+        return wiring.given(slot, given)
+
+    def repeat(activation: Tensor) -> Tensor:
+        return wiring.given("k", activation.repeat_interleave(wiring.graph.n_readers // activation.shape[2], 2))
+
+    cache = None
+    if circuits.start:
+        kept = [(keys[:, :, : circuits.start], values[:, :, : circuits.start]) for keys, values in circuits.clean_run.cache]
+        cache = prefix_cache(wiring.repeated(kept), count)
+    stream = circuits.clean_run.stream[layer][:, here].repeat(count, 1, 1)
+    with wiring.reading(), ExitStack() as stack:
+        stack.enter_context(stepping_in(model, layer, stream))
+        site = Site("mlp_in" if slot == "mlp" else slot, layer)
+        stack.enter_context(hooked(hook_point(model, site), write))
+        for each in range(layer, wiring.graph.n_layers):
+            for other in ("k", "v"):
+                if (each, other) != (layer, slot):
+                    stack.enter_context(hooked(hook_point(model, Site(other, each)), repeat))
+        logits = end_logits(
+            model,
+            circuits.pairs.clean.to(circuits.device)[prompts][:, here],
+            circuits.end[prompts] - circuits.start,
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
+    return circuits.metric.measure(logits, circuits.answers.rows(prompts)).view(count, batch)
+
+
+def _moved(circuits: Circuits, src: int) -> Float[Tensor, "batch pos d_model"]:
+    """Ablated minus clean contribution of one source."""
+    graph, clean, ablated = circuits.wiring.graph, circuits.clean_writes, circuits.ablated
+    if src == 0:
+        return ablated.embed - clean.embed
+    layer, head = divmod(src - 1, graph.per_layer)
+    if head == graph.n_heads:
+        return ablated.mlp[layer] - clean.mlp[layer]
+    difference = ablated.z[layer][:, :, head] - clean.z[layer][:, :, head]
+    return difference @ circuits.wiring.out[layer][head]
