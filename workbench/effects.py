@@ -216,7 +216,8 @@ def as_scores(
     gap = float(clean.mean() - corrupt.mean())
     scale, unit = 1.0, plan.metric.unit
     if plan.normalise:
-        scale, unit = _checked_gap(plan, clean, corrupt, gap), "share of the gap"
+        hint = "normalise=False, or other pairs"
+        scale, unit = checked_gap(clean, corrupt, plan.metric.unit, "normalise", hint), "share of the gap"
     dims = (*plan.by, "prompt")
     most = max(n_heads(model, site) for site in plan.sites) if "head" in plan.by else 0
     padded = [_pad_heads(arrays[site] / scale, dims, most) for site in plan.sites]
@@ -263,13 +264,14 @@ def _pad_heads(array: np.ndarray, dims: Sequence[str], most: int) -> np.ndarray:
     return np.pad(array, [(0, missing if i == axis else 0) for i in range(array.ndim)], constant_values=np.nan)
 
 
-def _checked_gap(plan: Plan, clean: Tensor, corrupt: Tensor, gap: float) -> float:
+def checked_gap(clean: Tensor, corrupt: Tensor, unit: str, what: str, hint: str) -> float:
     """The gap to divide by; BadInput where it is lost in the spread of the prompts."""
-    spread = float((clean - corrupt).std()) / max(1, len(plan.pairs)) ** 0.5 if len(plan.pairs) > 1 else 0.0
+    gap = float(clean.mean() - corrupt.mean())
+    spread = float((clean - corrupt).std()) / len(clean) ** 0.5 if len(clean) > 1 else 0.0
     if abs(gap) <= max(2 * spread, 1e-3):
         raise BadInput(
-            f"normalise must have a gap between clean and corrupt to divide by; got {gap:.3g} {plan.metric.unit} with a "
-            f"standard error of {spread:.2g}. The model does not do this task; use normalise=False, or other pairs."
+            f"{what} must have a gap between clean and corrupt to divide by; got {gap:.3g} {unit} with a standard error of "
+            f"{spread:.2g}. The model does not do this task; use {hint}."
         )
     return gap
 
