@@ -8,7 +8,7 @@ difference need no run: there the two are equal.
 Source: the interventions of EAP-IG and MIB (Hanna et al. 2024, https://arxiv.org/abs/2403.17806).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, Literal, get_args
 
@@ -255,8 +255,8 @@ def _seen(model: Any, site: Site, see: Callable[[Tensor], None]) -> Any:
     return hooked(hook_point(model, site), see)
 
 
-def stacked(masks: Sequence[Any]) -> Bool[Tensor, "circuit *pos src dst"]:
-    """Circuits as one tensor."""
+def stacked(masks: Any) -> Bool[Tensor, "circuit *pos src dst"]:
+    """Circuits, each a numpy mask, as one tensor."""
     import numpy as np
 
     return torch.from_numpy(np.stack(list(masks)))

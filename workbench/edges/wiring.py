@@ -119,7 +119,14 @@ class Wiring:
             return z
         added = torch.einsum("bphe,hed->bpd", z, block.attn.W_O.detach())
         bias = getattr(block.attn, "b_O", None)
-        return z / scale_of(norm, added if bias is None else added + bias).unsqueeze(-1)
+        added = added if bias is None else added + bias
+        scale = scale_of(norm, added)
+        if torch.is_grad_enabled():
+            # The divisor as read has no gradient; the same number with one.
+            power = added.var(-1, keepdim=True, unbiased=False)
+            power = added.square().mean(-1, keepdim=True) if norm.uses_rms_norm else power
+            scale = (scale.square() + power - power.detach()).sqrt()
+        return z / scale.unsqueeze(-1)
 
     def mid(self, run: Run, layer: int) -> Stream:
         """The stream that the MLP of a layer reads, of a recorded run."""
