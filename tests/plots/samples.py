@@ -3,7 +3,9 @@
 import numpy as np
 import xarray as xr
 
-from workbench.result import Curve, Origin, Readout, Scores
+from workbench.edges.estimate import as_circuit
+from workbench.graph import Graph
+from workbench.result import Circuit, Curve, Origin, Readout, Scores
 
 HOSTILE = "<b>b</b> <a href='http://x.y'>a</a> & $x$ $y$"
 SAFE = "&lt;b&gt;b&lt;/b&gt; &lt;a href='http://x.y'&gt;a&lt;/a&gt; &amp; &#36;x&#36; &#36;y&#36;"
@@ -55,3 +57,13 @@ def compared(sites: bool = True) -> Scores:
     parts = {"first": first, "second": second}
     band = {"lower": values - 0.1, "upper": values + 0.2}
     return Scores("Agreement", "correlation", values, parts=parts, notes=notes, origin=ORIGIN, **band)
+
+
+def circuit(kept: bool = True, notes=None) -> Circuit:
+    graph = Graph(3, 4, 2)
+    scores = np.random.default_rng(2).normal(size=graph.n_edges)
+    made = as_circuit(graph, "Edges", "logits", scores, None, {}, {"sign": "+ helps", **(notes or {})})
+    parts = dict(made.parts)
+    if kept:
+        parts["kept"] = xr.DataArray(np.abs(scores) > 1.5, dims=("edge",))
+    return made.replace(parts=parts, origin=ORIGIN)

@@ -57,7 +57,7 @@ def circuit(
     rows = sorted({row for _, row in places.values()})
     labels = {row: _row_name(graph, row) for row in rows}
     wide = max(420.0, 64.0 * max(1, max(abs(across) for across, _ in places.values()) * 2 + 1))
-    wide = wide if width is None else max(200.0, width - 90)
+    wide = wide if width is None else max(200.0, width - 96)
     fig.update_layout(
         xaxis={"visible": False, "range": _range([across for across, _ in places.values()])},
         yaxis={
@@ -74,7 +74,7 @@ def circuit(
     said[0] = f"all {total:,} kept edges" if len(order) == total else said[0]
     said.append("colour: + helps, - hurts; width: size; hover an edge or a node for its numbers")
     return frame(
-        fig, result, theme=theme, plot=(wide, max(160.0, _ROW * len(rows))), left=76, right=20, below=8, width=width,
+        fig, result, theme=theme, plot=(wide, max(160.0, _ROW * len(rows))), left=76, right=20, below=28, width=width,
         subtitle=said,
     )  # fmt: skip
 
