@@ -23,7 +23,7 @@ ORDER = [
     ("hooks",),
     ("metrics", "unembed"),
     ("sweep", "rules", "graph"),
-    ("effects",),
+    ("effects", "references"),
     ("select",),
     ("edges",),
     ("tasks",),
