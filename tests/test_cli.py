@@ -163,7 +163,7 @@ def test_lists_hold_every_name(say):
     from workbench.models import CATALOGUE
     from workbench.tasks import TASKS
 
-    for verb, names in (("models", [*CATALOGUE, "tiny:repeat"]), ("tasks", TASKS), ("methods", METHODS)):
+    for verb, names in (("models", [*CATALOGUE, "tiny:repeat", "known:decoy"]), ("tasks", TASKS), ("methods", METHODS)):
         code, out, _ = say(verb)
         assert code == 0
         assert all(name in out for name in names)

@@ -27,6 +27,7 @@ ORDER = [
     ("select",),
     ("edges",),
     ("tasks",),
+    ("known",),
     ("methods",),
     ("store",),
     ("plots", "widgets"),

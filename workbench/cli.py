@@ -83,7 +83,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 def _run_flags(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     """Flags of `run`: the model's and the task's, and, once the method is named, the method's own."""
     parser.add_argument("method", help="id of a method; `workbench methods` lists them")
-    parser.add_argument("--model", default="smollm2-135m", help="catalogue name, hub name, folder, .gguf, tiny:NAME")
+    parser.add_argument(
+        "--model", default="smollm2-135m", help="catalogue name, hub name, folder, .gguf, tiny:NAME, known:NAME"
+    )
     parser.add_argument("--task", default="ioi", help="id of a task; `workbench tasks` lists them")
     parser.add_argument("--pairs", type=Path, help="your own pairs instead of a task: .csv, .jsonl or .json")
     parser.add_argument("--n", type=int, default=8, help="pairs to make (8)")
@@ -128,7 +130,7 @@ def _help(parameter: inspect.Parameter) -> str:
 
 def models(asked: argparse.Namespace) -> None:
     """Print the catalogue."""
-    from workbench.models import CATALOGUE, on_disk, tiny_names
+    from workbench.models import CATALOGUE, on_disk, own_refs
     from workbench.models.memory import gigabytes
 
     rows = [
@@ -144,7 +146,7 @@ def models(asked: argparse.Namespace) -> None:
         }
         for known in CATALOGUE.values()
     ]
-    rows += [{"name": f"tiny:{name}", "here": "yes"} for name in tiny_names()]
+    rows += [{"name": ref, "here": "yes"} for ref in own_refs()]
     _print_table(rows)
     print("\nhere: on this disk; 'package': fetched as a Python package where the hub cannot be reached.")
 

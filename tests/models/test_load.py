@@ -11,7 +11,7 @@ from tests import families
 from tests.conftest import toy_pairs
 from workbench import models
 from workbench.errors import BadInput
-from workbench.models import CATALOGUE, card, load, on_disk, tiny_names
+from workbench.models import CATALOGUE, card, load, on_disk, own_refs
 
 
 @pytest.fixture(scope="module")
@@ -172,15 +172,16 @@ def test_a_family_that_is_not_bridged_is_one_line(copied):
     assert refused(copied).startswith("model must be of a family that TransformerLens bridges;")
 
 
-def test_tiny_models_go_by_their_names(saved, tmp_path, monkeypatch):
-    shutil.copytree(saved("llama"), tmp_path / "tiny" / "mine")
+@pytest.mark.parametrize("kind", ["tiny", "known"])
+def test_our_own_models_go_by_their_names(saved, tmp_path, monkeypatch, kind):
+    shutil.copytree(saved("llama"), tmp_path / kind / "mine")
     # The module's name is taken by the function that the room exports.
     monkeypatch.setattr(sys.modules["workbench.models.load"], "DATA", tmp_path)
-    assert tiny_names() == ["mine"]
-    model = load("tiny:mine", device="cpu")
-    assert card(model).source == "tiny"
-    assert card(model).ref == "tiny:mine"
-    assert refused("tiny:mind") == "tiny model must be one of 'mine'; got 'mind'. Did you mean 'mine'?"
+    assert own_refs() == [f"{kind}:mine"]
+    model = load(f"{kind}:mine", device="cpu")
+    assert card(model).source == kind
+    assert card(model).ref == f"{kind}:mine"
+    assert refused(f"{kind}:mind") == f"{kind} model must be one of 'mine'; got 'mind'. Did you mean 'mine'?"
 
 
 @pytest.mark.parametrize("size", [0, 7, 400, -1])

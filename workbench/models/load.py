@@ -26,6 +26,9 @@ DATA = next(
     Path(__file__).parents[2] / "data",
 )
 
+# Folders of data/ that hold models: those this project trained, and those it wired by hand.
+OWN = ("tiny", "known")
+
 
 class Found(NamedTuple):
     """Weights found for a ref: `folder` in the hub's format or one `.gguf` file, and the name of the source."""
@@ -45,7 +48,7 @@ def load(
 
     Args:
         ref: A catalogue name (`workbench models`), a hub name 'org/name', a local folder in the hub's format, a `.gguf`
-            file, or 'tiny:NAME' for a model of this project.
+            file, or a model of this project: 'tiny:NAME' (trained) or 'known:NAME' (wired, its circuit known).
         device: 'cpu', 'cuda', 'cuda:1', 'mps'; by default cuda where there is one, else cpu.
         dtype: 'float32', 'bfloat16', 'float16' or 'float64'.
         revision: Branch, tag or commit of a hub model (training checkpoints of Pythia: 'step1000').
@@ -78,9 +81,10 @@ def find(ref: str, revision: str | None = None) -> Found:
     Raises:
         BadInput: When the ref is no model, or cannot be fetched.
     """
-    if ref.startswith("tiny:"):
-        one_of("tiny model", ref.removeprefix("tiny:"), tiny_names())
-        return Found(DATA / "tiny" / ref.removeprefix("tiny:"), "tiny")
+    kind, colon, name = ref.partition(":")
+    if colon and kind in OWN:
+        one_of(f"{kind} model", name, [own.partition(":")[2] for own in own_refs() if own.startswith(f"{kind}:")])
+        return Found(DATA / kind / name, kind)
     if ref.endswith(".gguf"):
         return Found(Path(ref), "gguf")
     if ref in CATALOGUE:
@@ -95,17 +99,17 @@ def find(ref: str, revision: str | None = None) -> Found:
 
 
 def _unknown(ref: str) -> str:
-    near = difflib.get_close_matches(ref, [*CATALOGUE, *(f"tiny:{name}" for name in tiny_names())], n=1)
+    near = difflib.get_close_matches(ref, [*CATALOGUE, *own_refs()], n=1)
     hint = f"Did you mean {near[0]!r}?" if near else "`workbench models` lists the names."
     return (
-        "model must be a name of the catalogue, a hub name 'org/name', a folder that exists, a .gguf file or 'tiny:NAME'; "
-        f"got {ref!r}. {hint}"
+        "model must be a name of the catalogue, a hub name 'org/name', a folder that exists, a .gguf file, 'tiny:NAME' or "
+        f"'known:NAME'; got {ref!r}. {hint}"
     )
 
 
-def tiny_names() -> list[str]:
-    """Names of the models in data/, for 'tiny:NAME'."""
-    return sorted(folder.parent.name for folder in (DATA / "tiny").glob("*/config.json"))
+def own_refs() -> list[str]:
+    """Refs of the models in data/: 'tiny:NAME' and 'known:NAME'."""
+    return [f"{kind}:{file.parent.name}" for kind in OWN for file in sorted((DATA / kind).glob("*/config.json"))]
 
 
 def on_disk(known: Known) -> bool:

@@ -82,18 +82,18 @@ def _look(view: Circuits, left: dict[str, str], attempt: Callable[[str, Callable
 def at_hand(ref: str) -> bool:
     """Whether a model of the catalogue, or of this project, can be loaded without the network."""
     from workbench.jobs import JOBS
-    from workbench.models import CATALOGUE, on_disk, tiny_names
+    from workbench.models import CATALOGUE, on_disk, own_refs
 
-    if ref in JOBS.models or ref.removeprefix("tiny:") in tiny_names():
+    if ref in JOBS.models or ref in own_refs():
         return True
     return ref in CATALOGUE and on_disk(CATALOGUE[ref])
 
 
 def _model(text: str) -> str:
-    from workbench.models import CATALOGUE, tiny_names
+    from workbench.models import CATALOGUE, own_refs
 
     if "/" not in text and not text.endswith(".gguf"):
-        names = [*CATALOGUE, *(f"tiny:{name}" for name in tiny_names())]
+        names = [*CATALOGUE, *own_refs()]
         if text not in names:
             near = difflib.get_close_matches(text, names, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else " Choose one in the menu."
