@@ -58,21 +58,21 @@ def test_query_key_correction_is_exact_where_only_attention_stands_between(model
 def _last_layer_effects(model, pairs: Pairs, site, last, direction):
     """The correction's own formula, with the gradient of sum(z · direction) at the pattern."""
     from workbench.hooks import end_logits, read
-    from workbench.methods import atp
+    from workbench.qk import key_effect, query_effect, rotated, scorer
     from workbench.sites import n_heads
 
     sites = [Site("scores", last), Site("pattern", last), Site("v", last)]
-    with atp._rotated(model) as base:
+    with rotated(model) as base:
         _, kept = read(model, pairs.corrupt, pairs.end, sites)
-    with atp._rotated(model) as other, torch.no_grad():
+    with rotated(model) as other, torch.no_grad():
         end_logits(model, pairs.clean, pairs.end)
     values = kept[sites[2]].repeat_interleave(model.cfg.n_heads // n_heads(model, "v"), dim=2)
     gradient = torch.einsum("bkhd,hd->bhk", values, direction).unsqueeze(2).expand_as(kept[sites[1]])
-    score = atp._scorer(model, last, kept[sites[0]], base[last])
+    score = scorer(model, last, kept[sites[0]], base[last])
     if site == "q":
-        return atp._query_effect(score(other[last][0], base[last][1]), kept[sites[1]], gradient).numpy()
+        return query_effect(score(other[last][0], base[last][1]), kept[sites[1]], gradient).numpy()
     moved = score(base[last][0], other[last][1])
-    return atp._key_effect(kept[sites[0]], moved, kept[sites[1]], gradient, n_heads(model, "k")).numpy()
+    return key_effect(kept[sites[0]], moved, kept[sites[1]], gradient, n_heads(model, "k")).numpy()
 
 
 def _patched_last_layer(model, pairs: Pairs, site, last, direction):

@@ -24,7 +24,7 @@ ORDER = [
     ("metrics", "unembed"),
     ("sweep", "rules", "graph"),
     ("effects", "references"),
-    ("select",),
+    ("qk", "select"),
     ("edges",),
     ("tasks",),
     ("known",),

@@ -114,13 +114,13 @@ def test_the_correction_leaves_other_sites_alone_and_is_noted(llama):
 def test_the_correction_refuses_scores_it_cannot_make_itself(llama, monkeypatch):
     attention = llama.blocks[1].attn.original_component
     monkeypatch.setattr(attention, "scaling", 3 * attention.scaling)
-    from workbench.methods import atp as module
+    from workbench import qk as module
 
-    real = module._scorer
+    real = module.scorer
 
     def other(model, layer, scores, qk):
         return real(model, layer, scores * 1.5, qk)
 
-    monkeypatch.setattr(module, "_scorer", other)
+    monkeypatch.setattr(module, "scorer", other)
     with pytest.raises(BadInput, match="scores that are products of queries and keys"):
         atp(llama, toy_pairs(llama), sites="q", qk_correction=True)
