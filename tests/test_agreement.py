@@ -72,7 +72,7 @@ def _last_layer_effects(model, pairs: Pairs, site, last, direction):
     if site == "q":
         return query_effect(score(other[last][0], base[last][1]), kept[sites[1]], gradient).numpy()
     moved = score(base[last][0], other[last][1])
-    return key_effect(kept[sites[0]], moved, kept[sites[1]], gradient, n_heads(model, "k")).numpy()
+    return key_effect(kept[sites[0]], moved, gradient, n_heads(model, "k")).numpy()
 
 
 def _patched_last_layer(model, pairs: Pairs, site, last, direction):

@@ -127,6 +127,24 @@ def read(
     return logits, kept
 
 
+@contextmanager
+def probing(model: Any, sites: Iterable[Site]) -> Iterator[tuple[dict[Site, Tensor], dict[Site, Tensor]]]:
+    """Context that keeps the activations at `sites`, and adds at each a zero whose gradient is the place's own."""
+    kept: dict[Site, Tensor] = {}
+    probes: dict[Site, Tensor] = {}
+
+    def prober(site: Site) -> Write:
+        def probe(activation: Tensor) -> Tensor:
+            kept[site] = activation.detach().clone()
+            probes[site] = torch.zeros_like(activation, requires_grad=True)
+            return activation + probes[site]
+
+        return probe
+
+    with writing(model, {site: prober(site) for site in sites}):
+        yield kept, probes
+
+
 def read_with_grad(
     model: Any,
     tokens: Int[Tensor, "batch pos"],
@@ -141,18 +159,7 @@ def read_with_grad(
     Raises:
         NotFinite: When a NaN or an infinity is read, naming the layer and the prompt.
     """
-    kept: dict[Site, Tensor] = {}
-    probes: dict[Site, Tensor] = {}
-
-    def prober(site: Site) -> Write:
-        def probe(activation: Tensor) -> Tensor:
-            kept[site] = activation.detach().clone()
-            probes[site] = torch.zeros_like(activation, requires_grad=True)
-            return activation + probes[site]
-
-        return probe
-
-    with torch.enable_grad(), writing(model, {site: prober(site) for site in sites}):
+    with torch.enable_grad(), probing(model, sites) as (kept, probes):
         values = metric(end_logits(model, tokens, end))
         gradients = torch.autograd.grad(values.sum(), [probes[site] for site in sites], allow_unused=True)
     check_finite(kept, values)

@@ -60,7 +60,7 @@ def correction(
             effects["q"].append(query_effect(moved, pattern, gradient))
         if "k" in names:
             moved = score(base_qk[layer][0], other_qk[layer][1])
-            effects["k"].append(key_effect(scores, moved, pattern, gradient, n_heads(model, "k")))
+            effects["k"].append(key_effect(scores, moved, gradient, n_heads(model, "k")))
     return {name: torch.stack(each).double().cpu().numpy() for name, each in effects.items()}
 
 
@@ -143,15 +143,15 @@ def query_effect(moved: Tensor, pattern: Tensor, gradient: Tensor) -> Float[Tens
     return ((moved.softmax(-1) - pattern) * gradient).sum(-1).permute(2, 1, 0)
 
 
-def key_effect(
-    scores: Tensor, moved: Tensor, pattern: Tensor, gradient: Tensor, kv_heads: int
-) -> Float[Tensor, "pos head batch"]:
+def key_effect(scores: Tensor, moved: Tensor, gradient: Tensor, kv_heads: int) -> Float[Tensor, "pos head batch"]:
     """Eqs 9, 10: one key at a time is patched; every query that sees it renormalises.
 
     With a the attention to the key, r = exp(new score - score) and Z = 1 - a + a·r, the key gets a·r/Z and every other
     key its attention over Z.
     """
-    ratio = torch.where(torch.isfinite(moved), (moved - scores).clamp(-60, 60).exp(), 1.0)
+    # In double: of attention that is all but one, 1 - a would keep no digit, and those are the heads this is for.
+    pattern, gradient = scores.double().softmax(-1), gradient.double()
+    ratio = torch.where(torch.isfinite(moved), (moved.double() - scores.double()).clamp(-60, 60).exp(), 1.0)
     total = 1 - pattern + pattern * ratio
     own = pattern * gradient
     others = (own.sum(-1, keepdim=True) - own) * (1 / total - 1)

@@ -3,13 +3,39 @@
 `agreement` compares two Results and so takes these, and stands beside the catalogue.
 """
 
-from workbench.methods import atp, baseline, discover, dla, eap, eap_ig, eap_relp, edge_patch, lens, lens_by_layer, patch, relp
+from workbench.methods import (
+    atp,
+    atp_star,
+    baseline,
+    discover,
+    dla,
+    eap,
+    eap_ig,
+    eap_relp,
+    edge_patch,
+    lens,
+    lens_by_layer,
+    patch,
+    relp,
+)
 from workbench.methods.agreement import agreement
 from workbench.methods.method import Method
 
-METHODS: dict[str, Method] = {
-    module.METHOD.name: module.METHOD
-    for module in (baseline, patch, atp, relp, dla, lens, lens_by_layer, eap, eap_ig, eap_relp, edge_patch, discover)
-}
+_LISTED = (
+    baseline,
+    patch,
+    atp,
+    atp_star,
+    relp,
+    dla,
+    lens,
+    lens_by_layer,
+    eap,
+    eap_ig,
+    eap_relp,
+    edge_patch,
+    discover,
+)
+METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _LISTED}
 
 __all__ = ["METHODS", "Method", "agreement"]
