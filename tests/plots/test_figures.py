@@ -158,7 +158,9 @@ def test_options_are_checked():
 
 
 def test_what_has_no_figure():
-    with pytest.raises(BadInput, match="the kind of result must be one of 'scores', 'curve', 'readout', 'circuit'; got 'result'"):
+    with pytest.raises(
+        BadInput, match="the kind of result must be one of 'scores', 'curve', 'readout', 'circuit'; got 'result'"
+    ):
         figure(Result("T", "u", samples.array("layer")))
     with pytest.raises(BadInput, match="must hold a number"):
         figure(Scores("T", "u", samples.array("layer", "head", layer=0)))
