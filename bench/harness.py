@@ -12,7 +12,7 @@ from typing import Any
 from workbench.errors import one_of
 from workbench.methods.method import versions
 
-ROWS = ("imports", "memory", "sweeps", "relevance", "correlations")
+ROWS = ("imports", "memory", "sweeps", "relevance", "correlations", "edges", "circuits", "known", "edge_correlations")
 
 
 def run_bench(asked: argparse.Namespace) -> None:
@@ -20,7 +20,8 @@ def run_bench(asked: argparse.Namespace) -> None:
     wanted = [row for row in asked.only.split(",") if row] or list(ROWS)
     for row in wanted:
         one_of("row", row, ROWS)
-    from bench import patching
+    from bench import circuits, patching
+    from bench.patching import CORRUPTIONS
     from bench.timing import machine
     from workbench.models import load
     from workbench.tasks import TASKS
@@ -45,6 +46,22 @@ def run_bench(asked: argparse.Namespace) -> None:
         _say(f"relp: {row['forwards']} forwards, {row['backwards']} backward, {row['ratio']:.2f} times the time of atp")
     if "correlations" in wanted:
         figures["correlations"] = patching.correlations(model, asked.n, list(range(asked.seeds)))
+    if "edges" in wanted:
+        figures["edges"] = row = circuits.against_the_library(asked.repeats)
+        _say(f"eap of {row['edges']} edges: {row['ratio']:.0f} times as fast, relative error {row['relative_error']:.1e}")
+    if "circuits" in wanted:
+        figures["edge_costs"] = circuits.costs(model, pairs, asked.repeats, asked.device)
+        figures["curve"] = circuits.curve_seconds(model, TASKS["ioi"](model, n=32, seed=asked.seed), asked.device)
+        _say(f"curve of {len(figures['curve']['shares'])} sizes: {figures['curve']['seconds']:.0f} s")
+    if "known" in wanted:
+        figures["known"] = circuits.known(list(range(asked.seeds)))
+    if "edge_correlations" in wanted:
+        sets = {
+            f"ioi {kind}": (model, TASKS["ioi"](model, n=asked.n, seed=asked.seed, corruption=kind)) for kind in CORRUPTIONS
+        }
+        tiny = load("tiny:repeat", device=asked.device)
+        sets["tiny:repeat"] = (tiny, TASKS["repeated_tokens"](tiny, n=asked.n, seed=asked.seed))
+        figures["edge_correlations"] = circuits.edge_correlations(sets)
     told = {
         "machine": machine(asked.device),
         "versions": versions(),
@@ -120,7 +137,58 @@ def markdown(told: dict[str, Any]) -> str:
         torch = "with" if row["torch"] else "without"
         lines.append(f"| `import workbench` | under 0.3 s, no torch | **{row['seconds']:.3f} s**, {torch} torch |")
         lines.append(f"| second `load('{told['model']}')` | at most 4 s | **{row['second_load_s']:.1f} s** |")
-    return "\n".join(lines) + correlation_table(told)
+    return "\n".join(lines + edge_lines(figures)) + correlation_table(told) + circuit_tables(figures)
+
+
+def edge_lines(figures: dict[str, Any]) -> list[str]:
+    """What scoring edges and running circuits costs."""
+    lines = []
+    if "edges" in figures:
+        row = figures["edges"]
+        lines.append(
+            f"| `eap` of {row['edges']:,} edges against `attribution_patch`, GPT-2 small's shape, 2 × 15 tokens | at least 10 "
+            f"times as fast, half the memory, 1e-4 | **{row['ratio']:.0f} times** ({median(row['ours_s']):.2f} s against "
+            f"{median(row['theirs_s']):.1f} s), {row['ours_bytes'] / row['theirs_bytes']:.2f} of the memory "
+            f"({row['ours_bytes'] / 1e9:.2f} GB against {row['theirs_bytes'] / 1e9:.2f} GB), {row['relative_error']:.1e} |"
+        )
+    for name, target in (("eap", "under 6 s"), ("eap_ig", "under 20 s"), ("eap_relp", "")):
+        if "edge_costs" in figures:
+            lines.append(f"| `{name}`, all edges of the model | {target} | **{median(figures['edge_costs'][name]):.1f} s** |")
+    if "curve" in figures:
+        row = figures["curve"]
+        said = (
+            f"| faithfulness at {len(row['shares'])} sizes, {row['pairs']} pairs | under 180 s | **{row['seconds']:.0f} s** |"
+        )
+        lines.append(said)
+    return lines
+
+
+def circuit_tables(figures: dict[str, Any]) -> str:
+    """Estimates against exact edge patching, and every method against known circuits."""
+    lines: list[str] = []
+    if "edge_correlations" in figures:
+        rows = figures["edge_correlations"]
+        tasks = {row["task"]: row["edges"] for row in rows}
+        lines += [
+            "",
+            "",
+            "| Pearson with exact edge patching | " + " | ".join(f"{t} ({n:,} edges)" for t, n in tasks.items()) + " |",
+        ]
+        lines.append("|---|" + "---|" * len(tasks))
+        for method in dict.fromkeys(row["method"] for row in rows):
+            found = {row["task"]: row["pearson"] for row in rows if row["method"] == method}
+            lines.append(f"| `{method}` | " + " | ".join(f"{found[task]:.3f}" for task in tasks) + " |")
+    if "known" in figures:
+        rows = figures["known"]
+        models = list(dict.fromkeys(row["model"] for row in rows))
+        lines += ["", "", "| AUROC on known circuits | " + " | ".join(models) + " |", "|---|" + "---|" * len(models)]
+        for method in dict.fromkeys(row["method"] for row in rows):
+            cells = []
+            for name in models:
+                found = [row["auroc"] for row in rows if row["model"] == name and row["method"] == method]
+                cells.append(f"{mean(found):.3f} ± {stdev(found) if len(found) > 1 else 0.0:.3f}")
+            lines.append(f"| `{method}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def correlation_table(told: dict[str, Any]) -> str:

@@ -75,7 +75,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     timing.add_argument("--seeds", type=int, default=5, help="prompt sets for the correlations (5)")
     timing.add_argument("--repeats", type=int, default=3)
     timing.add_argument("--device", default="cpu")
-    timing.add_argument("--only", default="", help="rows to take: sweeps,relevance,memory,correlations,imports")
+    timing.add_argument("--only", default="", help="rows to take: a comma-separated few of those the file lists")
     timing.add_argument("--out", type=Path, help="where to write (bench/results/DEVICE.json)")
     return parser
 

@@ -158,9 +158,8 @@ def test_options_are_checked():
 
 
 def test_what_has_no_figure():
-    with pytest.raises(
-        BadInput, match="the kind of result must be one of 'scores', 'curve', 'readout', 'circuit'; got 'result'"
-    ):
+    allowed = "'scores', 'curve', 'readout', 'circuit'"
+    with pytest.raises(BadInput, match=f"the kind of result must be one of {allowed}; got 'result'"):
         figure(Result("T", "u", samples.array("layer")))
     with pytest.raises(BadInput, match="must hold a number"):
         figure(Scores("T", "u", samples.array("layer", "head", layer=0)))
