@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from transformer_lens import patching
 
-from bench.timing import peak_bytes, timed
+from bench.timing import beyond_bytes, timed
 from workbench.methods import METHODS, agreement
 from workbench.metrics import METRICS, answers_of
 from workbench.pairs import Pairs
@@ -84,17 +84,18 @@ def relevance_cost(model: Any, pairs: Pairs, repeats: int, device: str) -> dict[
 
 
 def memory(ref: str, n: int, seed: int) -> dict[str, Any]:
-    """Peak memory of a fresh process that loads the model, and of one that loads it and sweeps."""
-    load = f"import workbench\nmodel = workbench.load({ref!r}, device='cpu')\n"
-    pairs = f"pairs = workbench.TASKS['ioi'](model, n={n}, seed={seed})\n"
-    rows = {}
-    alone = peak_bytes(load + pairs + "from workbench.hooks import read\nread(model, pairs.clean, pairs.end, [])")
-    for name, asked in (
-        ("heads", "sites='z', by=('layer', 'head')"),
-        ("stream", "sites='resid_pre', by=('layer', 'pos'), positions='each'"),
-    ):
-        rows[name] = peak_bytes(load + pairs + f"workbench.METHODS['patch'](model, pairs, {asked})") - alone
-    return {"measure": "peak memory of a sweep beyond the model", "model_bytes": alone, "beyond_bytes": rows}
+    """What a sweep takes at its peak beyond the loaded model, the pairs and one plain run."""
+    setup = (
+        f"import workbench\nmodel = workbench.load({ref!r}, device='cpu')\n"
+        f"pairs = workbench.TASKS['ioi'](model, n={n}, seed={seed})\n"
+        "from workbench.hooks import read\nread(model, pairs.clean, pairs.end, [])"
+    )
+    asked = {
+        "heads": "sites='z', by=('layer', 'head')",
+        "stream": "sites='resid_pre', by=('layer', 'pos'), positions='each'",
+    }
+    rows = {name: beyond_bytes(setup, f"workbench.METHODS['patch'](model, pairs, {given})") for name, given in asked.items()}
+    return {"measure": "peak memory of a sweep beyond the model", "beyond_bytes": rows}
 
 
 def correlations(model: Any, n: int, seeds: list[int]) -> list[dict[str, Any]]:

@@ -44,14 +44,6 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def peak_bytes(code: str) -> int:
-    """Peak memory of a fresh Python process that runs `code` (its own peak, read at its end)."""
-    tail = "\nimport resource as _r; print('PEAK', _r.getrusage(_r.RUSAGE_SELF).ru_maxrss)"
-    done = subprocess.run([sys.executable, "-c", code + tail], capture_output=True, text=True, check=True)
-    kilobytes = int(done.stdout.strip().splitlines()[-1].split()[1])
-    return kilobytes * (1 if sys.platform == "darwin" else 1024)
-
-
 def machine(device: str) -> dict[str, Any]:
     """What the figures were taken on."""
     import os
@@ -78,3 +70,20 @@ def _cpu() -> str:
             return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
+
+
+def beyond_bytes(setup: str, work: str) -> int:
+    """Memory that `work` takes at its peak beyond what is held after `setup`, in a fresh Python process (Linux only).
+
+    The peak of the whole process would not do: loading a model holds more for a moment than most work after it.
+    """
+    code = f"""{setup}
+def _read(name):
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name)) * 1024
+open("/proc/self/clear_refs", "w").write("5")  # the peak starts again from what is held now
+_before = _read("VmRSS")
+{work}
+print("BEYOND", _read("VmHWM") - _before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(done.stdout.strip().splitlines()[-1].split()[1])
