@@ -35,6 +35,14 @@ def test_the_kinds_follow_from_the_annotations():
     assert "Divide by" in fields["normalise"].about
 
 
+def test_fractions_are_read_however_python_writes_them():
+    lr = method_fields("codes")["lr"]
+    assert lr.kind == "fraction"
+    for value in (0.01, 1e-05, 2.0, 3):
+        assert lr.check(value) == value
+    assert lr.read("3") == 3.0
+
+
 def test_one_of_several_alone_is_a_plain_name_as_the_signature_has_it():
     fields = method_fields("patch")
     assert given(fields, {"sites": ("q",)}) == {"sites": "q"}
@@ -48,6 +56,9 @@ def test_one_of_several_alone_is_a_plain_name_as_the_signature_has_it():
         (Field("n", "number", 8), "1e3"),
         (Field("n", "number", 8), "9" * 4000),
         (Field("n", "number", 8), "٣"),
+        (Field("lr", "fraction", 0.01), "nan"),
+        (Field("lr", "fraction", 0.01), "1e999"),
+        (Field("lr", "fraction", 0.01), "0,01"),
         (Field("by", "several", ("layer",), ("layer", "head")), "layer+heads"),
         (Field("by", "several", ("layer",), ("layer", "head")), " + "),
         (Field("metric", "choice", "kl", ("kl",)), "kll"),

@@ -35,6 +35,8 @@ def widget(one: Field, value: Any, use: Callable[[str, Any], None], fail: Callab
         made = pmui.Checkbox(value=value, **settings)
     elif one.kind == "number":
         made = pmui.IntInput(value=value, start=1 if one.name == "n" else None, **settings)
+    elif one.kind == "fraction":
+        made = pmui.FloatInput(value=value, **settings)
     else:
         hint = " or ".join(["auto", "a number", *one.words]) if one.optional else ""
         made = pmui.TextInput(value=one.write(value), placeholder=hint, **settings)

@@ -21,7 +21,7 @@ class Field:
 
     Attributes:
         name: The parameter's name.
-        kind: 'choice', 'several', 'flag', 'number' or 'text'.
+        kind: 'choice', 'several', 'flag', 'number', 'fraction' or 'text'.
         default: Its default.
         choices: What can be chosen, for 'choice' and 'several'.
         about: What it means, for a tooltip.
@@ -92,6 +92,12 @@ def _read_number(field: Field, text: str) -> int:
     return int(text)
 
 
+def _read_fraction(field: Field, text: str) -> float:
+    if not re.fullmatch(r"-?\d{1,9}(\.\d{1,17})?(e-?\d{1,2})?", text, re.ASCII):
+        raise BadInput(f"{field.name} must be a number; got {text[:40]!r}.")
+    return float(text)
+
+
 def _read_text(field: Field, text: str) -> Any:
     if text == _AUTO and field.optional:
         return None
@@ -107,6 +113,7 @@ _READ: dict[str, Callable[[Field, str], Any]] = {
     "several": _read_several,
     "flag": _read_flag,
     "number": _read_number,
+    "fraction": _read_fraction,
     "text": _read_text,
 }
 
@@ -131,6 +138,8 @@ def _field(name: str, parameter: inspect.Parameter, about: str) -> Field:
         return Field(name, "several", default, literals, about)
     if bool in kinds:
         return Field(name, "flag", default, (), about)
+    if float in kinds and not optional:
+        return Field(name, "fraction", default, (), about)
     if int in kinds and not literals and not optional:
         return Field(name, "number", default, (), about)
     if int in kinds:
