@@ -217,8 +217,9 @@ def test_a_head_as_usual_scores_nothing(llama):
     """One pair whose corrupt prompt is its clean one: no head departs from its reference."""
     pairs = toy_pairs(llama, n=1)
     same = type(pairs)(**{**vars(pairs), "corrupt": pairs.clean})
-    assert not cdt(llama, same).values.values.any()
-    assert cdt(llama, same, reference="zero").values.values.any()
+    # The two recordings are two passes: on some machines their last bits differ.
+    assert np.abs(cdt(llama, same).values.values).max() < 1e-6
+    assert np.abs(cdt(llama, same, reference="zero").values.values).max() > 1e-3
 
 
 def test_heads_and_prompts_do_not_see_each_other(llama, monkeypatch):
