@@ -181,14 +181,14 @@ def circuit_tables(figures: dict[str, Any]) -> str:
     if "known" in figures:
         rows = figures["known"]
         models = list(dict.fromkeys(row["model"] for row in rows))
-        lines += ["", "", "| AUROC on known circuits | " + " | ".join(models) + " |", "|---|" + "---|" * len(models)]
+        lines += ["", "| AUROC on known circuits | " + " | ".join(models) + " |", "|---|" + "---|" * len(models)]
         for method in dict.fromkeys(row["method"] for row in rows):
             cells = []
             for name in models:
                 found = [row["auroc"] for row in rows if row["model"] == name and row["method"] == method]
                 cells.append(f"{mean(found):.3f} ± {stdev(found) if len(found) > 1 else 0.0:.3f}")
             lines.append(f"| `{method}` | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "".join(f"\n{line}" for line in lines)
 
 
 def correlation_table(told: dict[str, Any]) -> str:
