@@ -20,7 +20,7 @@ from workbench.result import KINDS, canonical
 from workbench.store import Store
 from workbench.tasks import TASKS
 
-UNITS = {"logits", "probability", "nats", "share of the gap", "share of prompts", "correlation"}
+UNITS = {"share of the stream", "logits", "probability", "nats", "share of the gap", "share of prompts", "correlation"}
 
 
 # What a method needs to be asked on a random model that does no task, or on one pair: faithfulness divides by a gap, which a

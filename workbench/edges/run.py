@@ -60,7 +60,7 @@ class Circuits:
         kinds = {"corrupt": lambda value: value, "mean": lambda value: mean_of(pairs, value), "zero": torch.zeros_like}
         self.ablated = corrupt.each(kinds[ablation])
         self.base = self._base(corrupt_run, corrupt)
-        self.last = self._last(clean_run)
+        self.last = wiring.last(clean_run)
         self.start = int(first_difference(pairs).min()) if ablation == "corrupt" else 0
 
     def _base(self, run: Run, wrote: Writes) -> dict[Any, Tensor]:
@@ -79,13 +79,8 @@ class Circuits:
                 base["mlp", layer] = wiring.mid(run, layer) + (entering if wiring.graph.parallel else shift)
                 if self.ablation != "corrupt":
                     shift = shift + self.ablated.mlp[layer] - wrote.mlp[layer]
-        base["logits"] = self._last(run) + shift
+        base["logits"] = wiring.last(run) + shift
         return base
-
-    def _last(self, run: Run) -> Stream:
-        """The stream that the final norm reads."""
-        last, names = self.wiring.graph.n_layers - 1, ("attn_out", "mlp_out")[: 1 + self.wiring.graph.mlps]
-        return run.stream[last] + sum(run.kept[Site(name, last)] for name in names)
 
     def mid(self, layer: int) -> Stream:
         """The stream that the MLP of a layer reads in the clean run."""

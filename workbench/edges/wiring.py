@@ -133,6 +133,11 @@ class Wiring:
         entering = run.stream[layer]
         return entering if self.graph.parallel else entering + run.kept[Site("attn_out", layer)]
 
+    def last(self, run: Run) -> Stream:
+        """The stream that the final norm reads, of a recorded run."""
+        last, names = self.graph.n_layers - 1, ("attn_out", "mlp_out")[: 1 + self.graph.mlps]
+        return run.stream[last] + sum(run.kept[Site(name, last)] for name in names)
+
     def vectors(self, writes: Writes, rows: slice = slice(None), positions: slice = slice(None)) -> Tensor:
         """Contributions of all sources as [batch src pos d_model], for some prompts and positions."""
         embed = writes.embed[rows, positions]

@@ -15,6 +15,7 @@ from workbench.methods import (
     eap_ig,
     eap_relp,
     edge_patch,
+    ifr,
     lens,
     lens_by_layer,
     patch,
@@ -38,6 +39,7 @@ _LISTED = (
     eap_ig,
     eap_relp,
     edge_patch,
+    ifr,
     discover,
 )
 METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _LISTED}
