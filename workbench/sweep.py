@@ -276,16 +276,7 @@ class _Engine:
 
     def run(self, cells: list[Cell]) -> Float[Tensor, "cell batch"]:
         """The metric of each cell; halves the batch when memory runs out."""
-        try:
-            return self._run(cells)
-        except (torch.cuda.OutOfMemoryError, RuntimeError, MemoryError) as problem:
-            if len(cells) == 1 or not is_out_of_memory(problem):
-                raise
-        # Outside the handler: inside it the traceback would keep the failed batch's tensors alive.
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        half = len(cells) // 2
-        return torch.cat([self.run(cells[:half]), self.run(cells[half:])])
+        return halving(self._run, cells)
 
     def _run(self, cells: list[Cell]) -> Float[Tensor, "cell batch"]:
         layer, start = cells[0].layer or 0, min(map(self.first_position, cells))
@@ -367,6 +358,20 @@ def prefix_cache(cache: list[tuple[Tensor, Tensor]], repeats: int) -> Any:
         layer.keys, layer.values = keys.repeat(repeats, 1, 1, 1), values.repeat(repeats, 1, 1, 1)
         made.layers.append(layer)
     return made
+
+
+def halving(work: Callable[[Any], Tensor], items: Sequence[Any], dim: int = 0) -> Tensor:
+    """`work` of all items at once; where memory runs out, of one half and then the other, put together along `dim`."""
+    try:
+        return work(items)
+    except (torch.cuda.OutOfMemoryError, RuntimeError, MemoryError) as problem:
+        if len(items) == 1 or not is_out_of_memory(problem):
+            raise
+    # Outside the handler: inside it the traceback would keep the failed batch's tensors alive.
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    half = len(items) // 2
+    return torch.cat([halving(work, items[:half], dim), halving(work, items[half:], dim)], dim)
 
 
 def is_out_of_memory(problem: BaseException) -> bool:

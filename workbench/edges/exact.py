@@ -8,6 +8,7 @@ only the unembedding.
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from workbench.edges.run import Circuits
 from workbench.graph import SLOTS
 from workbench.hooks import end_logits, hooked, stepping_in
 from workbench.sites import Site, hook_point
-from workbench.sweep import TOKENS, is_out_of_memory, prefix_cache
+from workbench.sweep import TOKENS, halving, prefix_cache
 from workbench.unembed import unembedded
 
 
@@ -50,7 +51,7 @@ def patched(circuits: Circuits, edges: Sequence[int], label: str) -> Float[np.nd
                 name = f"{label}/{layer}/{slot}/{some[0][0]}-{some[-1][0]}-{len(some)}"
                 found = None if ledger is None else ledger.get(name)
                 if found is None:
-                    found = _halving(circuits, layer, slot, some).double().cpu().numpy()
+                    found = halving(partial(_run, circuits, layer, slot), some).double().cpu().numpy()
                     if ledger is not None:
                         ledger.put(name, found)
                 made[:, [place for place, _, _ in some]] = found.T
@@ -71,19 +72,7 @@ def _place(circuits: Circuits, destination: int) -> tuple[int, str, int]:
     raise AssertionError(destination)
 
 
-def _halving(circuits: Circuits, layer: int, slot: str, cells: list[tuple[int, int, int]]) -> Tensor:
-    try:
-        with torch.no_grad():
-            return _run(circuits, layer, slot, cells)
-    except (torch.cuda.OutOfMemoryError, RuntimeError, MemoryError) as problem:
-        if len(cells) == 1 or not is_out_of_memory(problem):
-            raise
-    if circuits.device.type == "cuda":
-        torch.cuda.empty_cache()
-    half = len(cells) // 2
-    return torch.cat([_halving(circuits, layer, slot, some) for some in (cells[:half], cells[half:])])
-
-
+@torch.no_grad()
 def _run(circuits: Circuits, layer: int, slot: str, cells: list[tuple[int, int, int]]) -> Float[Tensor, "cell batch"]:
     """The metric of each cell on every prompt."""
     wiring, model, here = circuits.wiring, circuits.wiring.model, slice(circuits.start, None)

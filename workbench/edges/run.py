@@ -9,7 +9,7 @@ Source: the interventions of EAP-IG and MIB (Hanna et al. 2024, https://arxiv.or
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import Any, Literal, get_args
 
 import torch
@@ -24,7 +24,7 @@ from workbench.hooks import end_logits, hooked, stepping_in
 from workbench.metrics import answers_of, metric_named
 from workbench.pairs import Pairs
 from workbench.sites import Site, hook_point
-from workbench.sweep import Run, first_difference, is_out_of_memory, prefix_cache
+from workbench.sweep import Run, first_difference, halving, prefix_cache
 
 Ablation = Literal["corrupt", "mean", "zero"]
 
@@ -104,15 +104,16 @@ class Circuits:
             )
         batch = len(self.pairs)
         values = torch.empty(len(masks), batch, device=self.device)
-        blocks = list(self.blocks(len(masks)))
-        if label is None:
-            for circuits, rows in blocks:
-                values[circuits, rows] = self._halving(masks[circuits], rows, from_layer)
-            return values
-        with bar(label, len(masks) * batch, unit="run") as progress:
-            for circuits, rows in blocks:
-                values[circuits, rows] = self._halving(masks[circuits], rows, from_layer)
-                progress.advance((circuits.stop - circuits.start) * (rows.stop - rows.start))
+        with nullcontext() if label is None else bar(label, len(masks) * batch, unit="run") as progress, torch.no_grad():
+            for circuits, rows in self.blocks(len(masks)):
+                some = masks[circuits]
+                values[circuits, rows] = halving(
+                    lambda part, some=some: self.run(some, slice(part.start, part.stop), from_layer),
+                    range(rows.start, rows.stop),
+                    dim=1,
+                )
+                if progress is not None:
+                    progress.advance((circuits.stop - circuits.start) * (rows.stop - rows.start))
         return values
 
     def blocks(self, n_circuits: int) -> Iterator[tuple[slice, slice]]:
@@ -129,20 +130,6 @@ class Circuits:
         for first in range(0, n_circuits, circuits):
             for prompt in range(0, batch, prompts):
                 yield slice(first, min(n_circuits, first + circuits)), slice(prompt, min(batch, prompt + prompts))
-
-    def _halving(self, masks: Tensor, rows: slice, from_layer: int) -> Float[Tensor, "circuit batch"]:
-        """Run, and on running out of memory run halves."""
-        try:
-            with torch.no_grad():
-                return self.run(masks, rows, from_layer)
-        except (torch.cuda.OutOfMemoryError, RuntimeError, MemoryError) as problem:
-            if rows.stop - rows.start == 1 or not is_out_of_memory(problem):
-                raise
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        middle = (rows.start + rows.stop) // 2
-        halves = [slice(rows.start, middle), slice(middle, rows.stop)]
-        return torch.cat([self._halving(masks, half, from_layer) for half in halves], 1)
 
     def run(self, masks: Tensor, rows: slice, from_layer: int = 0) -> Float[Tensor, "circuit batch"]:
         """One pass; differentiable in float masks where gradients are enabled."""

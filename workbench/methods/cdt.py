@@ -20,7 +20,7 @@ from workbench.progress import bar
 from workbench.result import Scores
 from workbench.rules import NORMS
 from workbench.sites import Site, hook_point
-from workbench.sweep import TOKENS, is_out_of_memory
+from workbench.sweep import TOKENS, halving
 from workbench.unembed import soft_cap
 
 TITLE = "Contextual decomposition"
@@ -277,13 +277,7 @@ class _Split:
 
     def scores(self, layer: int, heads: Sequence[int], usual: Tensor) -> Float[Tensor, "source batch"]:
         """The relevant part of the logit difference for some heads of a layer; halves them when memory runs out."""
-        try:
-            return self._scores(layer, heads, usual)
-        except (torch.cuda.OutOfMemoryError, RuntimeError, MemoryError) as problem:
-            if len(heads) == 1 or not is_out_of_memory(problem):
-                raise
-        half = len(heads) // 2
-        return torch.cat([self.scores(layer, part, usual) for part in (heads[:half], heads[half:])])
+        return halving(lambda some: self._scores(layer, some, usual), heads)
 
     def _scores(self, layer: int, heads: Sequence[int], usual: Tensor) -> Float[Tensor, "source batch"]:
         departure = self.kept[self.heads[layer]] - usual
