@@ -60,3 +60,10 @@ def toy_pairs(model, n: int = 3, length: int = 7, ragged: bool = False, seed: in
         positions={"HERE": [2 + i % 2 for i in range(n)]},
         params={"n": n, "seed": seed},
     )
+
+
+class Memory(dict):
+    """A ledger that forgets when the test ends."""
+
+    def put(self, name, values):
+        self[name] = values

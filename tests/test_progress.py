@@ -4,13 +4,9 @@ import threading
 
 import pytest
 
+from tests.conftest import Memory
 from workbench import progress
 from workbench.progress import Ledger, Step, Stopped, bar, keeping, ledger, listening, show, track, viewing
-
-
-class Memory(dict):
-    def put(self, name, values):
-        self[name] = values
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests import families
-from tests.conftest import toy_pairs
+from tests.conftest import Memory, toy_pairs
 from workbench import progress
 from workbench import sweep as engine
 from workbench.errors import BadInput, NotFinite
@@ -139,11 +139,6 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(llama, monkeypatch):
     monkeypatch.setattr(engine._Engine, "_run", broken)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         engine_values(llama, toy_pairs(llama), "z", ("layer", "head"))
-
-
-class Memory(dict):
-    def put(self, name, values):
-        self[name] = values
 
 
 def test_finished_batches_are_found_in_the_ledger(llama, monkeypatch):

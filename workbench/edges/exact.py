@@ -17,7 +17,6 @@ from torch import Tensor
 
 from workbench import progress
 from workbench.edges.run import Circuits
-from workbench.graph import SLOTS
 from workbench.hooks import end_logits, hooked, stepping_in
 from workbench.sites import Site, hook_point
 from workbench.sweep import TOKENS, halving, prefix_cache
@@ -38,7 +37,7 @@ def patched(circuits: Circuits, edges: Sequence[int], label: str) -> Float[np.nd
     src, dst = graph.edge_list
     groups: dict[tuple[int, str], list[tuple[int, int, int]]] = defaultdict(list)
     for place, edge in enumerate(edges):
-        layer, slot, reader = _place(circuits, int(dst[edge]))
+        layer, slot, reader = graph.place(graph.destinations[dst[edge]])
         groups[layer, slot].append((place, int(src[edge]), reader))
     ledger = progress.ledger()
     made = np.zeros((len(circuits.pairs), len(edges)))
@@ -57,19 +56,6 @@ def patched(circuits: Circuits, edges: Sequence[int], label: str) -> Float[np.nd
                 made[:, [place for place, _, _ in some]] = found.T
                 bar.advance(len(some))
     return circuits.clean.double().cpu().numpy()[:, None] - made
-
-
-def _place(circuits: Circuits, destination: int) -> tuple[int, str, int]:
-    """Layer, slot and reader of a destination; the logits are a slot of their own."""
-    graph = circuits.wiring.graph
-    if destination == graph.logits:
-        return graph.n_layers, "logits", 0
-    layer = destination // graph.slots_per_layer
-    for slot in (*SLOTS, "mlp"):
-        slots = graph.slots(layer, slot)
-        if slots.start <= destination < slots.stop:
-            return layer, slot, destination - slots.start
-    raise AssertionError(destination)
 
 
 @torch.no_grad()

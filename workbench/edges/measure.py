@@ -68,9 +68,11 @@ def framed(circuits: Circuits) -> Frame:
     return Frame(_numbers(circuits.clean), _numbers(empty))
 
 
-def measured(circuits: Circuits, masks: Sequence[EdgeMask], label: str | None = None) -> Float[np.ndarray, "circuit batch"]:
-    """The metric of circuits, per prompt."""
-    return _numbers(circuits.measure(stacked(masks), label=label))
+def measured(
+    circuits: Circuits, masks: Sequence[EdgeMask], label: str | None = None, from_layer: int = 0
+) -> Float[np.ndarray, "circuit batch"]:
+    """The metric of circuits, per prompt; all are known to be whole below `from_layer`."""
+    return _numbers(circuits.measure(stacked(masks), from_layer, label))
 
 
 def areas(shares: Sequence[float], signed: Sequence[float], absolute: Sequence[float]) -> dict[str, float]:

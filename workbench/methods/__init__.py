@@ -4,6 +4,7 @@
 """
 
 from workbench.methods import (
+    acdc,
     atp,
     atp_star,
     baseline,
@@ -15,6 +16,7 @@ from workbench.methods import (
     eap_ig,
     eap_relp,
     edge_patch,
+    edge_pruning,
     ifr,
     lens,
     lens_by_layer,
@@ -40,6 +42,8 @@ _LISTED = (
     eap_relp,
     edge_patch,
     ifr,
+    acdc,
+    edge_pruning,
     discover,
 )
 METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _LISTED}
