@@ -5,7 +5,7 @@ import torch
 
 from tests import families
 from tests.conftest import toy_pairs
-from workbench.errors import NotFinite
+from workbench.errors import BadInput, NotFinite
 from workbench.hooks import check_finite, end_logits, hooked, read, read_with_grad, stepping_in, writing
 from workbench.sites import Site, why_missing
 
@@ -144,3 +144,12 @@ def test_minus_infinity_in_scores_is_a_mask_and_elsewhere_an_error():
         check_finite({Site("z", 4): minus}, logits)
     with pytest.raises(NotFinite, match="the logits, prompt 1"):
         check_finite({}, logits * float("nan"))
+
+
+def test_prompts_longer_than_the_context_are_told_in_one_sentence(model_of):
+    model = model_of("gpt2")
+    longest = model.cfg.n_ctx
+    tokens = torch.full((1, longest + 1), 3)
+    with pytest.raises(BadInput, match=rf"at most {longest} tokens, this model's context; got {longest + 1}. Use shorter ones\."):
+        end_logits(model, tokens, torch.tensor([longest]))
+    assert end_logits(model, tokens[:, 1:], torch.tensor([longest - 1])).shape == (1, model.cfg.d_vocab)

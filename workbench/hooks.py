@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from workbench.errors import NotFinite
+from workbench.errors import BadInput, NotFinite
 from workbench.sites import Site, hook_point
 
 Write = Callable[[Tensor], Tensor | None]
@@ -103,7 +103,16 @@ def _pass_through(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 def end_logits(
     model: Any, tokens: Int[Tensor, "batch pos"], end: Int[Tensor, "batch"], **kwargs: Any
 ) -> Float[Tensor, "batch vocab"]:
-    """One forward pass, and the logits at one position per prompt only."""
+    """One forward pass, and the logits at one position per prompt only.
+
+    Raises:
+        BadInput: When the prompts are longer than the model's context.
+    """
+    longest = getattr(model.cfg, "n_ctx", None)
+    if longest and tokens.shape[1] > longest:
+        raise BadInput(
+            f"prompts must have at most {longest} tokens, this model's context; got {tokens.shape[1]}. Use shorter ones."
+        )
     with logits_at(model, end):
         return model(tokens, return_type="logits", **kwargs)[:, 0]
 
