@@ -93,15 +93,16 @@ def estimated(
             batch = Batch(wiring, some, measured, rules)
             wrote = batch.wrote["clean"]
             difference = wrote if ablation == "zero" else wrote - (mean_at(mean, wrote) if mean else batch.wrote["corrupt"])
-            total, count = None, 0
+            total, count = np.zeros((len(some), tally.n_edges), np.float32), 0
             found_by = iter(passes(batch))
             while gradients := list(itertools.islice(found_by, HELD)):
                 steepest = max([steepest, *(float(each.logits.abs().max()) for each in gradients)])
-                found = [on_edges(wiring, scores) for scores in contract(wiring, difference, gradients, by_position)]
-                share = np.concatenate(found) * len(gradients)
-                total, count = (share if total is None else total + share), count + len(gradients)
-            assert total is not None
-            tally.add((total / count).reshape(len(some), -1))
+                first, count = 0, count + len(gradients)
+                for scores in contract(wiring, difference, gradients, by_position):
+                    total[first : first + len(scores)] += len(gradients) * on_edges(wiring, scores).reshape(len(scores), -1)
+                    first += len(scores)
+            total /= count
+            tally.add(total)
             clean.append(batch.values("clean"))
             corrupt.append(batch.values("corrupt"))
             bar.advance(len(some))

@@ -79,10 +79,11 @@ def _run(circuits: Circuits, layer: int, slot: str, cells: list[tuple[int, int, 
         entering = circuits.clean_run.stream[layer][:, here].repeat(count, 1, 1) + moved
         normed = wiring.norm(layer, slot).original_component(entering)
         weight, bias = wiring.projections[layer][slot]
-        projected = torch.einsum("bpd,bde->bpe", normed, weight[readers])
-        if bias is not None:
-            projected = projected + bias[readers].unsqueeze(1)
         wanted = wiring.graph.n_heads if slot == "q" else wiring.graph.n_readers
+        heads = readers // (wanted // len(weight))
+        projected = torch.einsum("bpd,bde->bpe", normed, weight[heads])
+        if bias is not None:
+            projected = projected + bias[heads].unsqueeze(1)
         given = activation.repeat_interleave(wanted // activation.shape[2], 2)
         given[rows, :, readers] = projected
         return wiring.given(slot, given)

@@ -47,8 +47,7 @@ class Gradients:
         """The gradient at the input of every destination of a layer, in the graph's order."""
         parts = []
         for slot in SLOTS:
-            weight, _ = wiring.projections[layer][slot]
-            arriving = torch.einsum("bpre,rde->brpd", self.slots[slot][layer][rows, positions], weight)
+            arriving = wiring.unprojected(layer, slot, self.slots[slot][layer][rows, positions])
             parts.append(_back(wiring.norm(layer, slot), arriving, self.entering[layer][rows, positions], self.frozen))
         if wiring.graph.mlps:
             arriving = self.slots["mlp"][layer][rows, positions].unsqueeze(1)

@@ -44,9 +44,10 @@ class Tally:
         """Take some prompts' scores."""
         self.count += len(scores)
         self.sums += scores.sum(0, dtype=float)
-        self.squares += np.square(scores, dtype=float).sum(0)
+        for row in scores:
+            self.squares += np.square(row, dtype=float)
         if self.n_edges * self.total <= KEEP:
-            self.rows.append(scores.astype(np.float32))
+            self.rows.append(scores.astype(np.float32, copy=False))
 
     @property
     def mean(self) -> Float[np.ndarray, "edge"]:

@@ -74,16 +74,16 @@ class Wiring:
 
     @cached_property
     def projections(self) -> list[dict[str, tuple[Tensor, Tensor | None]]]:
-        """Per layer and slot, weight [reader d_model d_head] and bias [reader d_head]: one entry per reader."""
+        """Per layer and slot, weight [head d_model d_head] and bias [head d_head], as many as the model has of them.
+
+        Several readers in a row share a head's where keys and values are grouped: no weight is repeated for them.
+        """
         return [{slot: self._projection(block.attn, slot) for slot in SLOTS} for block in self.model.blocks]
 
     def _projection(self, attention: Any, slot: str) -> tuple[Tensor, Tensor | None]:
         weight = getattr(attention, f"W_{slot.upper()}").detach()
         bias = getattr(attention, f"b_{slot.upper()}", None)
-        wanted = self.graph.n_heads if slot == "q" else self.graph.n_readers
-        times = wanted // weight.shape[0]
-        weight = weight.repeat_interleave(times, 0)
-        return weight, None if bias is None else bias.detach().reshape(-1, weight.shape[-1]).repeat_interleave(times, 0)
+        return weight, None if bias is None else bias.detach().reshape(-1, weight.shape[-1])
 
     def norm(self, layer: int, slot: str) -> Any:
         """The norm between the stream and a slot."""
@@ -93,8 +93,16 @@ class Wiring:
     def project(self, layer: int, slot: str, inputs: Float[Tensor, "batch pos reader d_model"]) -> Tensor:
         """Queries, keys or values [batch pos reader d_head] of inputs from the stream, one input per reader."""
         weight, bias = self.projections[layer][slot]
-        projected = torch.einsum("bprd,rde->bpre", self.norm(layer, slot).original_component(inputs), weight)
-        return projected if bias is None else projected + bias
+        normed = self.norm(layer, slot).original_component(inputs).unflatten(2, (len(weight), -1))
+        projected = torch.einsum("bpgrd,gde->bpgre", normed, weight)
+        projected = projected if bias is None else projected + bias.unsqueeze(1)
+        return projected.flatten(2, 3)
+
+    def unprojected(self, layer: int, slot: str, gradient: Float[Tensor, "batch pos reader d_head"]) -> Tensor:
+        """The gradient after the norm, [batch reader pos d_model], from that of queries, keys or values."""
+        weight, _ = self.projections[layer][slot]
+        grouped = gradient.unflatten(2, (len(weight), -1))
+        return torch.einsum("bpgre,gde->bgrpd", grouped, weight).flatten(1, 2)
 
     def record(self, tokens: Int[Tensor, "batch pos"], end: Int[Tensor, "batch"]) -> tuple[Run, Writes]:
         """One run, with the stream entering each layer and attn_out kept, and what its sources wrote."""
