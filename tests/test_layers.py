@@ -27,7 +27,7 @@ ORDER = [
     ("qk", "select"),
     ("edges",),
     ("tasks",),
-    ("known",),
+    ("known", "formats"),
     ("methods",),
     ("store",),
     ("plots", "widgets"),

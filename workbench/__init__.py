@@ -36,9 +36,11 @@ _HOME = {
     "custom": "workbench.tasks",
     "figure": "workbench.plots",
     "load": "workbench.models",
+    "read_circuit": "workbench.formats",
     "relevance": "workbench.rules",
     "report": "workbench.report",
     "table": "workbench.plots",
+    "write_circuit": "workbench.formats",
 }
 
 __all__ = [*sorted(_HOME), "__version__"]
