@@ -160,6 +160,49 @@ def test_show_and_export(run, say, tmp_path):
     assert (code, err.count("\n")) == (2, 1)
 
 
+def test_circuits_go_to_files_and_come_back(run, say, tmp_path):
+    import numpy as np
+
+    from workbench.formats import read_circuit
+
+    run("discover")
+    (entry,) = Store().list()
+    stored = Store().get(entry.key)
+    printed = say("show", entry.key, "--rows", "4")[1].splitlines()
+    for ending in ("json", "pt", "graphml"):
+        file = tmp_path / "new" / f"one.{ending}"
+        assert say("export", entry.key, str(file)) == (0, f"Wrote {file}\n", "")
+        np.testing.assert_array_equal(read_circuit(file).parts["kept"].values, stored.parts["kept"].values)
+        code, out, err = say("import", str(file), "--rows", "4", "--html", str(tmp_path / f"{ending}.html"))
+        assert (code, err) == (0, "")
+        lines = out.splitlines()
+        assert lines[0] == printed[0] == f"{stored.title} [{stored.unit}]"
+        assert f"  source: one.{ending}" in lines
+        columns = ["edge", "kept", "value"]
+        table = lines[next(place for place, line in enumerate(lines) if line.split() == columns) :]
+        top = np.argsort(-abs(stored.values.values), kind="stable")[:4]
+        assert [row.split()[0] for row in table[1:5]] == list(stored.names()[top])
+        assert "plotly" in (tmp_path / f"{ending}.html").read_text()
+    assert say("export", entry.key, str(tmp_path / "one.csv"))[0] == 0
+    with (tmp_path / "one.csv").open() as lines:
+        assert len(list(csv.DictReader(lines))) == stored.values.size
+    assert len(Store().list()) == 1
+
+
+def test_what_is_no_circuit_is_told(run, say, tmp_path):
+    run("dla")
+    (entry,) = Store().list()
+    for ending in ("pt", "graphml"):
+        code, out, err = say("export", entry.key, str(tmp_path / f"one.{ending}"))
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert f"no circuit, must be one of '.html', '.csv', '.json'; got '.{ending}'" in err
+    (tmp_path / "one.json").write_text("[]")
+    for name, message in (("one.json", "must hold a circuit"), ("no.pt", "must be a file that exists"), ("one", "ending of")):
+        code, out, err = say("import", str(tmp_path / name))
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert message in err
+
+
 def test_lists_hold_every_name(say):
     from workbench.models import CATALOGUE
     from workbench.tasks import TASKS

@@ -27,7 +27,7 @@ def test_every_method_and_verb_is_mentioned():
 
     for name in METHODS:
         assert f"`{name}`" in README, name
-    for verb in ("models", "tasks", "methods", "run", "show", "export", "bench"):
+    for verb in ("models", "tasks", "methods", "run", "show", "export", "import", "bench"):
         assert f"workbench {verb}" in README or f"| {verb}" in README, verb
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^    make (\w+)", README, re.M):

@@ -1,4 +1,4 @@
-"""The command line: models, tasks, methods, run, show, export, demo, serve, bench.
+"""The command line: models, tasks, methods, run, show, export, import, demo, serve, bench.
 
 Flags of `run` follow from the method's signature. Heavy imports stand inside the verbs, so that `--help` answers at once.
 A BadInput is one line and exit code 2; an interrupt is exit code 130, and what was finished is kept.
@@ -55,9 +55,15 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     showing = verb("show", show, "list the stored results, or show one")
     showing.add_argument("key", nargs="?", help="key of a result, or its first digits")
     showing.add_argument("--rows", type=int, default=15, help="cells to print (15)")
-    exporting = verb("export", export, "write a stored result to a file: .html, .csv or .json")
+    exporting = verb(
+        "export", export, "write a stored result to a file: .html, .csv or .json; a circuit also as .pt or .graphml"
+    )
     exporting.add_argument("key", help="key of a result, or its first digits")
     exporting.add_argument("file", type=Path, help="where to; the ending says what")
+    importing = verb("import", import_circuit, "print the circuit in a file: EAP-IG's and MIB's .json and .pt, or .graphml")
+    importing.add_argument("file", type=Path, help="the file; its ending says what it is")
+    importing.add_argument("--html", type=Path, help="write the figure to a self-contained HTML file")
+    importing.add_argument("--rows", type=int, default=15, help="edges to print (15)")
     demonstrating = verb("demo", demo, "find out which parts of a model do indirect object identification; writes a report")
     demonstrating.add_argument("--model", default="smollm2-135m")
     demonstrating.add_argument("--n", type=int, default=8, help="pairs (8)")
@@ -265,18 +271,26 @@ def show(asked: argparse.Namespace) -> None:
 
 
 def export(asked: argparse.Namespace) -> None:
-    """Write a stored result as HTML, CSV or JSON."""
+    """Write a stored result as HTML, or its table as CSV or JSON; a circuit's JSON is EAP-IG's."""
     from workbench.errors import one_of
     from workbench.plots import table
+    from workbench.result import Circuit
     from workbench.store import Store
 
-    one_of("file ending", asked.file.suffix, (".html", ".csv", ".json"))
+    tables = (".html", ".csv", ".json")
+    one_of("file ending", asked.file.suffix, (*tables, ".pt", ".graphml"))
     result = Store().get(asked.key)
     if result is None:
         raise BadInput(f"key must be that of a whole result; {asked.key!r} was damaged and is set aside. Run it again.")
     if asked.file.suffix == ".html":
         _write_html([result], asked.file)
         return
+    if isinstance(result, Circuit) and asked.file.suffix != ".csv":
+        from workbench.formats import write_circuit
+
+        print(f"Wrote {write_circuit(result, asked.file)}")
+        return
+    one_of(f"file ending for {result.title!r}, no circuit,", asked.file.suffix, tables)
     try:
         asked.file.parent.mkdir(parents=True, exist_ok=True)
         if asked.file.suffix == ".csv":
@@ -286,6 +300,16 @@ def export(asked: argparse.Namespace) -> None:
     except OSError as problem:
         raise BadInput(f"{asked.file} must be a file that can be written; got {problem.strerror or problem}.") from problem
     print(f"Wrote {asked.file}")
+
+
+def import_circuit(asked: argparse.Namespace) -> None:
+    """Print the circuit in a file; it is not stored, since a file does not tell what its numbers depend on."""
+    from workbench.formats import read_circuit
+
+    result = read_circuit(asked.file)
+    _print_result(result, asked.rows)
+    if asked.html:
+        _write_html([result], asked.html)
 
 
 def demo(asked: argparse.Namespace) -> None:
