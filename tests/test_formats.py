@@ -493,8 +493,9 @@ def test_a_damaged_graphml_is_told(tmp_path, old, new, message):
 def test_a_graphml_of_no_model_is_told(tmp_path, shape, message):
     right = {"n_layers": 1, "n_heads": 3, "n_readers": 3, "mlps": True, "parallel": False}
     nx.write_graphml(nx.MultiDiGraph(**{**right, **shape}), tmp_path / "one.graphml")
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(BadInput, match=message) as told:
         read_circuit(tmp_path / "one.graphml")
+    assert str(told.value).startswith(str(tmp_path / "one.graphml"))
 
 
 def test_places_that_are_no_files_are_told(tmp_path):
