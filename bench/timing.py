@@ -1,5 +1,6 @@
 """Timing: medians of repeats with a warm-up, the device waited for; and what machine this is."""
 
+import os
 import platform
 import resource
 import statistics
@@ -46,8 +47,6 @@ def _wait(device: str) -> None:
 
 def machine(device: str) -> dict[str, Any]:
     """What the figures were taken on."""
-    import os
-
     import psutil
     import torch
 
@@ -75,7 +74,8 @@ def _cpu() -> str:
 def beyond_bytes(setup: str, work: str) -> int:
     """Memory that `work` takes at its peak beyond what is held after `setup`, in a fresh Python process (Linux only).
 
-    The peak of the whole process would not do: loading a model holds more for a moment than most work after it.
+    The peak of the whole process would not do: loading a model holds more for a moment than most work after it. Freed memory
+    goes back to the system at once, so that the peak is of what is held and not of what the allocator keeps for later.
     """
     code = f"""{setup}
 def _read(name):
@@ -85,5 +85,6 @@ _before = _read("VmRSS")
 {work}
 print("BEYOND", _read("VmHWM") - _before)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    returning = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=returning)
     return int(done.stdout.strip().splitlines()[-1].split()[1])

@@ -216,7 +216,7 @@ class Circuit(Result):
     @property
     def edge_scores(self) -> xr.DataArray:
         """A number per edge: summed over positions."""
-        return self.values.sum("pos") if "pos" in self.values.dims else self.values
+        return self.values.sum("pos", skipna=False) if "pos" in self.values.dims else self.values
 
     def names(self) -> np.ndarray:
         """Every edge's name, 'a5.h1->a7.h9<q>'."""

@@ -28,6 +28,7 @@ from workbench import progress
 from workbench.errors import BadInput, NotFinite, one_of
 from workbench.hooks import check_finite, end_logits, stepping_in, writing
 from workbench.metrics import Answers, Metric
+from workbench.models.memory import free_memory
 from workbench.pairs import Pairs
 from workbench.sites import HEADS, HOOKS, Site, hook_point, n_heads
 
@@ -265,8 +266,7 @@ class _Engine:
         """Tokens that one pass may hold."""
         most = TOKENS.get(self.device.type, 1024)
         if self.device.type == "cuda":
-            free = torch.cuda.mem_get_info(self.device)[0] + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-            most = min(most, int(0.5 * free / self._bytes_per_token()))
+            most = min(most, int(0.5 * free_memory(str(self.device)) / self._bytes_per_token()))
         return max(most, self.batch * self.length)
 
     def _bytes_per_token(self) -> int:

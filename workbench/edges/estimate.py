@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench import progress
+from workbench.edges.forecast import prompts_at_once
 from workbench.edges.gradients import Gradients, read_gradients
 from workbench.edges.scores import Tally, contract, on_edges
 from workbench.edges.wiring import Wiring, Writes
@@ -28,11 +29,9 @@ from workbench.sweep import Run
 
 GradientAt = Literal["clean", "corrupt", "both"]
 
-# Tokens whose activations and gradients are held at once; each costs some 40 numbers of d_model per layer.
-TOKENS = {"cpu": 2048, "cuda": 8192, "mps": 2048}
 # Runs whose gradients are held at once before they are multiplied out.
 HELD = 8
-# A gradient this small, against the gap between clean and corrupt, is none.
+# A gradient of the metric this small is none.
 FLAT = 1e-7
 
 
@@ -73,10 +72,13 @@ def estimated(
     metric: str,
     ablation: str,
     by_position: bool,
+    n_passes: int = 1,
     rules: Sequence[str] | None = None,
     notes: dict[str, str] | None = None,
 ) -> Circuit:
     """Score every edge by (clean - ablated contribution of its source) · (mean gradient of `passes` at its destination).
+
+    `n_passes` is how many gradients `passes` yields, for the forecast of memory.
 
     Raises:
         BadInput: When the metric has no gradient, or positions are asked for and the prompts differ in length.
@@ -89,7 +91,7 @@ def estimated(
     clean, corrupt, steepest = [], [], 0.0
     mean = mean_writes(wiring, pairs) if ablation == "mean" else None
     with progress.bar(title, len(pairs), unit="prompt") as bar:
-        for some in batches(model, pairs):
+        for some in batches(wiring, pairs, min(HELD, n_passes), rules):
             batch = Batch(wiring, some, measured, rules)
             wrote = batch.wrote["clean"]
             difference = wrote if ablation == "zero" else wrote - (mean_at(mean, wrote) if mean else batch.wrote["corrupt"])
@@ -125,10 +127,9 @@ def estimated(
     )
 
 
-def batches(model: Any, pairs: Pairs) -> Iterator[Pairs]:
-    """The pairs, as many at once as may be held."""
-    most = TOKENS.get(torch.device(model.cfg.device).type, 2048)
-    size = max(1, most // pairs.clean.shape[1])
+def batches(wiring: Wiring, pairs: Pairs, held: int = 1, rules: Sequence[str] | None = None) -> Iterator[Pairs]:
+    """The pairs, as many at once as may be held with the gradients of `held` passes."""
+    size = prompts_at_once(wiring, pairs, held, rules)
     if size >= len(pairs):
         yield pairs
         return
@@ -139,7 +140,7 @@ def batches(model: Any, pairs: Pairs) -> Iterator[Pairs]:
 def mean_writes(wiring: Wiring, pairs: Pairs) -> Writes:
     """The mean over corrupt prompts of what every source writes: per position where the prompts have one layout."""
     total, count = None, 0
-    for some in batches(wiring.model, pairs):
+    for some in batches(wiring, pairs):
         device = wiring.model.cfg.device
         _, wrote = wiring.record(some.corrupt.to(device), some.end.to(device))
         if pairs.same_layout:

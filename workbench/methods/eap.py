@@ -43,13 +43,10 @@ def run(
         BadInput: When the metric has no gradient there, a parameter is none of these, or lengths differ with by_position.
     """
 
-    def passes(batch):
-        runs = ("clean", "corrupt") if gradient_at == "both" else (gradient_at,)
-        return [batch.gradients(name) for name in runs]
-
+    runs = ("clean", "corrupt") if gradient_at == "both" else (gradient_at,)
     return estimated(
-        model, pairs, passes, title=TITLE, readers=readers, metric=metric, ablation=ablation, by_position=by_position,
-        notes={"gradient": f"at {gradient_at}"},
+        model, pairs, lambda batch: [batch.gradients(name) for name in runs], title=TITLE, readers=readers, metric=metric,
+        ablation=ablation, by_position=by_position, n_passes=len(runs), notes={"gradient": f"at {gradient_at}"},
     )  # fmt: skip
 
 

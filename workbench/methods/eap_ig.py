@@ -59,7 +59,7 @@ def run(
     along = {"inputs": _inputs, "activations": _activations}[path]
     return estimated(
         model, pairs, lambda batch: along(batch, shares), title=TITLE, readers=readers, metric=metric, ablation=ablation,
-        by_position=by_position, notes={"path": f"{path}, {steps} steps, {step_range}"},
+        by_position=by_position, n_passes=steps, notes={"path": f"{path}, {steps} steps, {step_range}"},
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def run(model: Any, pairs: Pairs, *, readers: Readers = "query") -> Circuit:
     graph, device = wiring.graph, model.cfg.device
     tally = Tally(graph.n_edges, len(pairs))
     with progress.bar(TITLE, len(pairs), unit="prompt") as bar:
-        for some in batches(model, pairs):
+        for some in batches(wiring, pairs):
             run_, wrote = wiring.record(some.clean.to(device), some.end.to(device))
             for prompt in range(len(some)):
                 rows, here = slice(prompt, prompt + 1), slice(0, int(some.lengths[prompt]))

@@ -19,7 +19,9 @@ def free_memory(device: str) -> int:
     import torch
 
     if device.startswith("cuda"):
-        return torch.cuda.mem_get_info(torch.device(device))[0]
+        # What PyTorch keeps of freed memory can be taken again.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(torch.device(device))[0] + kept
     free = psutil.virtual_memory().available
     # A container's own limit is not in the machine's figures.
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
