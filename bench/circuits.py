@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.compare import sampled
 from bench.timing import beyond_bytes, timed
-from workbench.edges.measure import auroc, framed, measured
+from workbench.edges.exact import patched
+from workbench.edges.measure import framed, measured
 from workbench.edges.run import Circuits
 from workbench.edges.wiring import Wiring
-from workbench.known import known_names, known_pairs, wired
 from workbench.methods import METHODS
 from workbench.metrics import METRICS, answers_of
 from workbench.models import load
@@ -19,8 +20,8 @@ from workbench.pairs import Pairs, pairs_from_ids
 from workbench.select import SHARES, top
 
 ESTIMATES = ("eap", "eap_ig", "eap_relp")
-# A fixed sample of edges of the real model, patched exactly.
-SAMPLE = 400
+# Edges of the real model that are patched exactly, of each kind of sample.
+SAMPLE = 200
 
 
 def gpt2_shape(folder: Path) -> Path:
@@ -124,33 +125,62 @@ def curve_seconds(model: Any, pairs: Pairs, device: str) -> dict[str, Any]:
     return {"pairs": len(pairs), "seconds": done.median, "shares": list(SHARES), "faithfulness": done.value}
 
 
-def known(seeds: list[int], n: int = 16) -> list[dict[str, Any]]:
-    """AUROC of edges, by size of score, on every model whose circuit is known."""
-    rows = []
-    for name in known_names():
-        model, truth = load(f"known:{name}", device="cpu"), wired(name)
-        for method in ("edge_patch", *ESTIMATES):
-            for seed in seeds:
-                found = METHODS[method](model, known_pairs(model, name, n=n, seed=seed))
-                value = auroc(np.abs(found.values.values), truth.mask[truth.graph.edge_list])
-                rows.append({"model": name, "method": method, "seed": seed, "auroc": value})
-    return rows
-
-
-def edge_correlations(tasks: dict[str, tuple[Any, Pairs]]) -> list[dict[str, Any]]:
-    """Pearson of estimates with exact edge patching: all edges of a small model, a fixed sample of a large one."""
+def edge_correlations(tasks: dict[str, tuple[Any, Pairs]], say: Any) -> list[dict[str, Any]]:
+    """Pearson of estimates with exact edge patching: all edges of a small model, samples of a large one's."""
     rows = []
     for name, (model, pairs) in tasks.items():
-        sample = None if model.cfg.n_layers < 8 else SAMPLE
-        exact = METHODS["edge_patch"](model, pairs, sample=sample).values.values
-        at = np.isfinite(exact)
-        for method in ESTIMATES:
-            found = METHODS[method](model, pairs).values.values[at]
-            rows.append(
-                {
-                    "task": name, "method": method, "edges": int(at.sum()),
-                    "pearson": float(np.corrcoef(exact[at], found)[0, 1]),
-                    "sign": float((np.sign(found) == np.sign(exact[at])).mean()),
-                }
-            )  # fmt: skip
+        estimates = {method: METHODS[method](model, pairs).values.values for method in ESTIMATES}
+        circuits = Circuits(Wiring(model), pairs)
+        graph = circuits.wiring.graph
+        small = graph.n_edges <= 2 * SAMPLE
+        samples = {"all": np.arange(graph.n_edges)} if small else sampled(graph, estimates, SAMPLE, seed=0)
+        for drawn, edges in samples.items():
+            exact = patched(circuits, edges.tolist(), f"{name}, {drawn}").mean(0)
+            for method, scores in estimates.items():
+                found = scores[edges]
+                row = {"task": name, "drawn": drawn, "method": method, "edges": len(edges)}
+                row["pearson"] = float(np.corrcoef(exact, found)[0, 1])
+                row["sign"] = float((np.sign(found) == np.sign(exact)).mean())
+                rows.append(row)
+                say(f"{row}")
     return rows
+
+
+# A shape of 8B parameters with fewer of its layers: as wide as the real one, so that what grows with width is there.
+SHAPE = {"hidden_size": 4096, "intermediate_size": 14336, "num_attention_heads": 32, "num_key_value_heads": 8}
+DEPTHS = (2, 4)
+
+
+def forecasts() -> list[dict[str, Any]]:
+    """What EAP is forecast to take at an 8B model's width, 8 prompts × 32 tokens in bfloat16, and what it then takes."""
+    rows = []
+    for layers in DEPTHS:
+        with tempfile.TemporaryDirectory() as made:
+            folder = wide_shape(Path(made) / "wide", layers)
+            start = (
+                "from bench.circuits import *\nfrom workbench.edges.forecast import forecast\n"
+                f"model = load({str(folder)!r}, device='cpu', dtype='bfloat16'); pairs = random_pairs(model, 8, 32)\n"
+                "expected = forecast(Wiring(model), 8, 32)\nprint('FORECAST', expected.peak)\n"
+            )
+            told: dict[str, int] = {}
+            measured_bytes = beyond_bytes(start, "METHODS['eap'](model, pairs)", told)
+        rows.append({"layers": layers, "forecast": told["FORECAST"], "measured": measured_bytes})
+    return rows
+
+
+def wide_shape(folder: Path, layers: int) -> Path:
+    """A Llama as wide as one of 8B parameters, with few layers and random weights."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from tests.families import tokenizer
+
+    torch.manual_seed(0)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        model = LlamaForCausalLM(LlamaConfig(num_hidden_layers=layers, vocab_size=32000, **SHAPE))
+    finally:
+        torch.set_default_dtype(before)
+    model.save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    return folder

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -71,11 +72,12 @@ def _cpu() -> str:
         return platform.processor()
 
 
-def beyond_bytes(setup: str, work: str) -> int:
+def beyond_bytes(setup: str, work: str, told: dict[str, int] | None = None) -> int:
     """Memory that `work` takes at its peak beyond what is held after `setup`, in a fresh Python process (Linux only).
 
     The peak of the whole process would not do: loading a model holds more for a moment than most work after it. Freed memory
     goes back to the system at once, so that the peak is of what is held and not of what the allocator keeps for later.
+    Lines 'WORD number' that the code prints go into `told`.
     """
     code = f"""{setup}
 def _read(name):
@@ -87,4 +89,7 @@ print("BEYOND", _read("VmHWM") - _before)
 """
     returning = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=returning)
-    return int(done.stdout.strip().splitlines()[-1].split()[1])
+    said = dict(line.split() for line in done.stdout.splitlines() if re.fullmatch(r"[A-Z]+ \d+", line))
+    if told is not None:
+        told.update({word: int(number) for word, number in said.items()})
+    return int(said["BEYOND"])

@@ -14,7 +14,7 @@ PROSE = re.sub(r"```.*?```", "", README, flags=re.S)
 
 def test_the_figures_are_those_of_the_written_file():
     sys.path.insert(0, str(ROOT))
-    from bench.harness import markdown
+    from bench.tables import markdown
 
     told = json.loads((ROOT / "bench" / "results" / "cpu.json").read_text())
     shown = re.search(r"<!-- bench -->\n(.*?)\n<!-- /bench -->", README, re.S)
