@@ -58,8 +58,8 @@ def edge_lines(figures: dict[str, Any]) -> list[str]:
         lines.append(said)
     for row in figures.get("forecasts", []):
         lines.append(
-            f"| memory of `eap` at an 8B model's width, {row['layers']} of 32 layers, 8 × 32 tokens, bfloat16 | forecast within 15 % | "
-            f"**{row['forecast'] / 1e9:.2f} GB** forecast, {row['measured'] / 1e9:.2f} GB taken |"
+            f"| memory of `eap` at an 8B model's width, {row['layers']} of 32 layers, 8 × 32 tokens, bfloat16 | forecast "
+            f"within 15 % | **{row['forecast'] / 1e9:.2f} GB** forecast, {row['measured'] / 1e9:.2f} GB taken |"
         )
     return lines
 
