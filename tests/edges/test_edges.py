@@ -19,6 +19,7 @@ from workbench.edges.wiring import Wiring
 from workbench.errors import BadInput
 from workbench.methods import METHODS
 from workbench.metrics import METRICS, answers_of
+from workbench.models import load
 
 ABLATIONS = ("corrupt", "mean", "zero")
 READERS = ("query", "key_value")
@@ -248,3 +249,34 @@ def test_i_circuits_of_another_model_and_metrics_without_a_slope_are_told(circui
     same = toy_pairs(model)
     with pytest.raises(BadInput, match="faithfulness must have a gap"):
         METHODS["discover"](model, replace(same, corrupt=same.clean), metric="logit_diff", hold_out=False)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2"])
+def test_bfloat16_gives_the_same_scores_to_its_precision(model_of, family, tmp_path):
+    whole = model_of(family)
+    half = load(str(families.save(family, tmp_path)), device="cpu", dtype="bfloat16")
+    pairs = toy_pairs(whole)
+    for method, asked in (("eap", {}), ("eap_ig", {}), ("eap_relp", {}), ("edge_patch", {"sample": 60}), ("ifr", {})):
+        scores, rough = (METHODS[method](model, pairs, **asked).values.values for model in (whole, half))
+        there = np.isfinite(scores)
+        # 8 bits of mantissa: a part in 256 per operation, of the largest.
+        assert np.corrcoef(scores[there], rough[there])[0, 1] > 0.98
+        assert np.abs(scores - rough)[there].max() < 0.2 * np.abs(scores[there]).max()
+    circuits = Circuits(Wiring(half), pairs)
+    edges = circuits.wiring.graph.edges
+    found = circuits.measure(stacked([edges, np.zeros_like(edges)]))
+    assert torch.allclose(found, torch.stack([circuits.clean, circuits.corrupt]), atol=0.05)
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_circuits_that_rest_on_another_are_not_run_below(circuits_of, family):
+    """Equal to one another below a layer, they give the same from there as from the start."""
+    for ablation in ABLATIONS:
+        circuits = circuits_of(family, "query", ablation)
+        graph = circuits.wiring.graph
+        ground = random_mask(graph)
+        above = np.arange(graph.n_destinations) >= graph.slots(1, "q").start
+        masks = [np.where(above, random_mask(graph, 0.5, seed), ground) for seed in range(3)]
+        whole = circuits.measure(stacked(masks))
+        assert torch.allclose(circuits.resting_on(ground).measure(stacked(masks), from_layer=1), whole, atol=1e-5)
+        assert (circuits.measure(stacked(masks), from_layer=1) - whole).abs().max() > 1e-3

@@ -8,10 +8,12 @@ difference need no run: there the two are equal.
 Source: the interventions of EAP-IG and MIB (Hanna et al. 2024, https://arxiv.org/abs/2403.17806).
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -28,6 +30,8 @@ from workbench.sweep import Run, first_difference, halving, prefix_cache
 
 Ablation = Literal["corrupt", "mean", "zero"]
 
+# Sublayers whose contributions are joined for fewer products.
+JOINED = 16
 # Bytes that the contributions of one pass may take.
 BUDGET = {"cpu": 6e8, "cuda": 8e9, "mps": 1e9}
 
@@ -60,6 +64,7 @@ class Circuits:
         kinds = {"corrupt": lambda value: value, "mean": lambda value: mean_of(pairs, value), "zero": torch.zeros_like}
         self.ablated = corrupt.each(kinds[ablation])
         self.base = self._base(corrupt_run, corrupt)
+        self.below = clean
         self.last = wiring.last(clean_run)
         self.start = int(first_difference(pairs).min()) if ablation == "corrupt" else 0
 
@@ -86,13 +91,22 @@ class Circuits:
         """The stream that the MLP of a layer reads in the clean run."""
         return self.wiring.mid(self.clean_run, layer)
 
+    def resting_on(self, mask: Bool[np.ndarray, "src dst"]) -> "Circuits":
+        """The same, for circuits that all are `mask` below the layer they are measured from; as it stands, the whole."""
+        made = copy.copy(self)
+        made.below = self.clean_writes.each(torch.clone)
+        with torch.no_grad():
+            for _, rows in self.blocks(1):
+                self.run(stacked([mask]), rows, keep=made.below)
+        return made
+
     def measure(self, masks: Tensor, from_layer: int = 0, label: str | None = None) -> Float[Tensor, "circuit batch"]:
         """The metric of every circuit on every prompt.
 
         Args:
             masks: Which edges each circuit keeps: [circuit src dst], or [circuit pos src dst] by the position of reading.
                 Floats between 0 and 1 keep that share of an edge.
-            from_layer: Every circuit is known to be whole below this layer, so that the clean run stands for it there.
+            from_layer: Below this layer every circuit is known to be whole, or what these rest on, and is not run there.
             label: Name of the work for its progress bar; None for none.
         """
         from workbench.progress import bar
@@ -131,8 +145,10 @@ class Circuits:
             for prompt in range(0, batch, prompts):
                 yield slice(first, min(n_circuits, first + circuits)), slice(prompt, min(batch, prompt + prompts))
 
-    def run(self, masks: Tensor, rows: slice, from_layer: int = 0) -> Float[Tensor, "circuit batch"]:
-        """One pass; differentiable in float masks where gradients are enabled."""
+    def run(
+        self, masks: Tensor, rows: slice, from_layer: int = 0, keep: Writes | None = None
+    ) -> Float[Tensor, "circuit batch"]:
+        """One pass; differentiable in float masks where gradients are enabled. `keep` takes what a circuit's sources wrote."""
         wiring, here = self.wiring, slice(self.start, None)
         graph, model = wiring.graph, self.wiring.model
         masks = masks.to(self.device, self.base["logits"].dtype)
@@ -140,36 +156,50 @@ class Circuits:
         ablated = self.ablated.each(lambda value: value[rows, here])
         if masks.ndim == 4:
             masks = masks[:, here]
-        current = _Contributions(circuits, masks.requires_grad)
+        current = _Contributions(masks.requires_grad)
 
         def gathered(seen: int, slots: slice, base: Tensor) -> Float[Tensor, "row pos dst d_model"]:
             moved = current.gathered(masks[..., :seen, slots])
             return (base[rows, here].unsqueeze(2) + moved).flatten(0, 1)
 
         def wrote(layer: int, z: Tensor) -> None:
-            scaled = wiring.scaled(layer, z).unflatten(0, (circuits, batch)) - ablated.z[layer]
-            current.append(wiring.heads(layer, scaled.flatten(0, 1)).unflatten(0, (circuits, batch)))
+            scaled = wiring.scaled(layer, z).unflatten(0, (circuits, batch))
+            if keep is not None:
+                keep.z[layer][rows, here] = scaled[0]
+            moved = (scaled - ablated.z[layer]).flatten(0, 1)
+            current.append(wiring.heads(layer, moved).unflatten(0, (circuits, batch)))
 
         def mlp_wrote(layer: int, added: Tensor) -> None:
+            if keep is not None:
+                keep.mlp[layer][rows, here] = added
             current.append((added.unflatten(0, (circuits, batch)) - ablated.mlp[layer]).unsqueeze(2))
 
-        clean = self.clean_writes.each(lambda value: value[rows, here])
-        moved = (clean.embed - ablated.embed).unsqueeze(1)
+        below = self.below.each(lambda value: value[rows, here])
+        moved = (below.embed - ablated.embed).unsqueeze(1)
         current.append(moved.expand(circuits, *moved.shape))
         for layer in range(from_layer):
-            moved = wiring.heads(layer, clean.z[layer] - ablated.z[layer])
+            moved = wiring.heads(layer, below.z[layer] - ablated.z[layer])
             current.append(moved.expand(circuits, *moved.shape))
             if graph.mlps:
-                moved = (clean.mlp[layer] - ablated.mlp[layer]).unsqueeze(1)
+                moved = (below.mlp[layer] - ablated.mlp[layer]).unsqueeze(1)
                 current.append(moved.expand(circuits, *moved.shape))
+
+        # Of the layer that is run: queries, keys and values are gathered together.
+        inputs: dict[str, Tensor] = {}
 
         def reader(layer: int, slot: str) -> Callable[[Tensor], Tensor]:
             def read(_: Tensor) -> Tensor:
                 if slot == "mlp":
-                    inputs = gathered(graph.seen_by_mlp(layer), graph.slots(layer, slot), self.base["mlp", layer])
-                    return wiring.norm(layer, slot).original_component(inputs.squeeze(2))
-                inputs = gathered(graph.seen_by_heads(layer), graph.slots(layer, slot), self.base["attn", layer])
-                return wiring.given(slot, wiring.project(layer, slot, inputs))
+                    stream = gathered(graph.seen_by_mlp(layer), graph.slots(layer, slot), self.base["mlp", layer])
+                    return wiring.norm(layer, slot).original_component(stream.squeeze(2))
+                if slot == "q":
+                    slots = [graph.slots(layer, name) for name in SLOTS]
+                    streams = gathered(
+                        graph.seen_by_heads(layer), slice(slots[0].start, slots[-1].stop), self.base["attn", layer]
+                    )
+                    sizes = [each.stop - each.start for each in slots]
+                    inputs.update(zip(SLOTS, streams.split(sizes, 2), strict=True))
+                return wiring.given(slot, wiring.project(layer, slot, inputs.pop(slot)))
 
             return read
 
@@ -200,36 +230,40 @@ class Circuits:
 
 
 class _Contributions:
-    """What sources wrote beyond their ablation, [circuit src batch·pos·d_model], as far as the run has come."""
+    """What sources wrote beyond their ablation, [circuit src batch pos d_model], as far as the run has come."""
 
-    def __init__(self, circuits: int, differentiable: bool):
-        self.circuits, self.differentiable = circuits, differentiable
+    def __init__(self, differentiable: bool):
+        self.differentiable = differentiable
         self.parts: list[Tensor] = []
-        self.shape: tuple[int, ...] = ()
+        self.recent = 0
 
     def append(self, moved: Float[Tensor, "circuit batch src pos d_model"]) -> None:
         """Add the next sources."""
         self.parts.append(moved.transpose(1, 2))
+        self.recent += 1
+        if self.recent == JOINED:
+            # Fewer and larger products; not one whole, which autograd would have to keep anew at every reader.
+            self.parts[-JOINED:] = [torch.cat(self.parts[-JOINED:], 1)]
+            self.recent = 0
 
     def gathered(self, masks: Tensor) -> Float[Tensor, "circuit batch pos dst d_model"]:
-        """Per destination, the sum over kept edges."""
-        made, first = None, 0
+        """Per destination, the sum over kept edges; the sources are all of the masks', from the first."""
+        circuits, batch, length, width = *masks.shape[:1], *self.parts[0].shape[2:]
+        made = self.parts[0].new_zeros(circuits, batch, length, masks.shape[-1], width)
+        path = "cubpd,cpuv->cbpvd" if masks.ndim == 4 else "cubpd,cuv->cbpvd"
+        first = 0
         for part in self.parts:
             share = masks[..., first : first + part.shape[1], :]
+            part = part[:, : share.shape[-2]]
             first += part.shape[1]
-            if first > masks.shape[-2]:
-                share = masks[..., first - part.shape[1] :, :]
-                part = part[:, : share.shape[-2]]
-            if not share.shape[-2] or (not share.requires_grad and not share.any()):
-                continue
-            if masks.ndim == 4:
-                added = torch.einsum("cubpd,cpuv->cbpvd", part, share)
-            else:
-                added = torch.einsum("cubpd,cuv->cbpvd", part, share)
-            made = added if made is None else made + added
-        if made is None:
-            _, _, batch, length, width = self.parts[0].shape
-            made = self.parts[0].new_zeros(self.circuits, batch, length, masks.shape[-1], width)
+            if not self.differentiable:
+                used = share.flatten(0, -3).any(0).any(-1)
+                if not used.any():
+                    continue
+                if 2 * int(used.sum()) < len(used):
+                    part, share = part[:, used], share[..., used, :]
+            if share.shape[-2]:
+                made = made + torch.einsum(path, part, share)
         return made
 
 
@@ -239,6 +273,4 @@ def _seen(model: Any, site: Site, see: Callable[[Tensor], None]) -> Any:
 
 def stacked(masks: Any) -> Bool[Tensor, "circuit *pos src dst"]:
     """Circuits, each a numpy mask, as one tensor."""
-    import numpy as np
-
     return torch.from_numpy(np.stack(list(masks)))

@@ -134,7 +134,7 @@ class Wiring:
             power = added.var(-1, keepdim=True, unbiased=False)
             power = added.square().mean(-1, keepdim=True) if norm.uses_rms_norm else power
             scale = (scale.square() + power - power.detach()).sqrt()
-        return z / scale.unsqueeze(-1)
+        return (z / scale.unsqueeze(-1)).to(z.dtype)
 
     def mid(self, run: Run, layer: int) -> Stream:
         """The stream that the MLP of a layer reads, of a recorded run."""

@@ -71,7 +71,7 @@ def run(
         at_least("candidates", candidates, 1)
         kept = _shortlist(model, pairs, candidates, metric, ablation, readers)
         tried = kept.copy()
-    trials = _Trials(circuits, kept, whole=candidates is None)
+    trials = _Trials(circuits if candidates is None else circuits.resting_on(kept), kept)
     # Dead edges score 0: trying them would change nothing.
     scores = np.where(tried, 0.0, np.nan)
     destinations = [dst for dst in reversed(range(graph.n_destinations)) if tried[:, dst].any()]
@@ -98,8 +98,8 @@ def run(
 class _Trials:
     """The circuit as far as the trials have come."""
 
-    def __init__(self, circuits: Circuits, kept: EdgeMask, whole: bool):
-        self.circuits, self.kept, self.whole = circuits, kept, whole
+    def __init__(self, circuits: Circuits, kept: EdgeMask):
+        self.circuits, self.kept = circuits, kept
         self.worse = 1.0 if circuits.metric.name == "kl" else -1.0
         self.width, self.runs = WIDTH, 0
         self.loss = float(self._losses([kept], 0, "whole")[0])
@@ -115,8 +115,8 @@ class _Trials:
             for src in guess:
                 masks.append((masks[-1] if masks else self.kept).copy())
                 masks[-1][src, dst] = False
-            # Below the layer of this destination nothing was tried yet: where all edges are, the clean run stands for it.
-            losses = self._losses(masks, layer if self.whole else 0, f"{dst}/{guess[0]}-{len(guess)}")
+            # Below the layer of this destination nothing was tried yet.
+            losses = self._losses(masks, layer, f"{dst}/{guess[0]}-{len(guess)}")
             harms = np.diff(losses, prepend=self.loss)
             needed = np.flatnonzero(harms >= threshold)
             gone = int(needed[0]) if len(needed) else len(guess)
