@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from workbench.errors import BadInput, one_of, within
+from workbench.result import Circuit
 
 Readers = Literal["query", "key_value"]
 SLOTS = ("q", "k", "v")
@@ -272,3 +273,9 @@ def graph_of(cfg: Any, readers: str = "query") -> Graph:
         mlps=not getattr(cfg, "attn_only", False),
         parallel=bool(getattr(cfg, "parallel_attn_mlp", False)),
     )
+
+
+def graph_from(circuit: Circuit) -> Graph:
+    """The graph of a Circuit."""
+    layers, heads, readers, mlps, parallel = (int(value) for value in circuit.parts["graph"].values)
+    return Graph(layers, heads, readers, bool(mlps), bool(parallel))

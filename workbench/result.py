@@ -232,8 +232,10 @@ class Circuit(Result):
         if "curve" not in self.parts:
             raise BadInput(f"the circuit must have a curve; got {self.title!r} without one. Use discover, or faithfulness.")
         bands = {"lower": self.parts.get("curve_lower"), "upper": self.parts.get("curve_upper")}
-        notes = {"x": "edges kept", "sign": "1 is the whole model, 0 the ablated one"}
-        notes |= {name: note for name, note in self.notes.items() if name in ("nan", "ablation", "interval", "hold-out")}
+        # The notes' own interval is that of the scores.
+        notes = {"x": "edges asked for, before pruning", "sign": "1 is the whole model, 0 the ablated one"}
+        notes |= {name: note for name, note in self.notes.items() if name in ("nan", "ablation", "hold-out")}
+        notes |= {"interval": self.notes["curve interval"]} if "curve interval" in self.notes else {}
         title = "Faithfulness by size"
         return Curve(title, "share of the gap", self.parts["curve"], **bands, notes=notes, origin=self.origin)
 

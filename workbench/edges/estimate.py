@@ -21,7 +21,7 @@ from workbench.edges.scores import Tally, contract, on_edges
 from workbench.edges.wiring import Wiring, Writes
 from workbench.effects import mean_of
 from workbench.errors import BadInput
-from workbench.graph import Graph
+from workbench.graph import Graph, graph_from
 from workbench.metrics import Answers, Metric, answers_of, metric_named
 from workbench.pairs import Pairs
 from workbench.result import Circuit
@@ -214,12 +214,6 @@ def graph_parts(graph: Graph) -> dict[str, xr.DataArray]:
             np.array([int(getattr(graph, name)) for name in fields]), dims=("field",), coords={"field": fields}
         ),
     }
-
-
-def graph_from(circuit: Circuit) -> Graph:
-    """The graph of a Circuit."""
-    layers, heads, readers, mlps, parallel = (int(value) for value in circuit.parts["graph"].values)
-    return Graph(layers, heads, readers, bool(mlps), bool(parallel))
 
 
 def kept_mask(circuit: Circuit) -> np.ndarray:

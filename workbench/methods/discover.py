@@ -97,6 +97,7 @@ def run(
     notes = dict(scored.notes) | {"scorer": scorer, "ablation": ablation}
     notes["selection"] = f"{rule} by {'size of' if absolute else 'signed'} score: {size:,} edges asked for, {kept.sum():,} kept"
     notes["hold-out"] = _split_note(hold_out, finding, reporting)
+    notes["curve interval"] = "95 % bootstrap over prompts; random edges: least and largest of the draws"
     parts = {name: part for name, part in scored.parts.items() if name != "each"} | measured_at.parts()
     if resamples and "each" in scored.parts:
         each = scored.parts["each"].values

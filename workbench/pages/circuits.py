@@ -15,11 +15,12 @@ from panel.io.callbacks import PeriodicCallback
 
 from workbench.pages import words
 from workbench.pages.chart import Chart
+from workbench.pages.circuit import Size, network
 from workbench.pages.ruler import Ruler
 from workbench.pages.shown import PADDING, SIDE_BY_SIDE, TopCells, drawn, marked, paper
 from workbench.pages.sidebar import Sidebar
 from workbench.pages.stored import Stored
-from workbench.result import Result, Scores
+from workbench.result import Circuit, Result, Scores
 from workbench.views.address import restore, written
 from workbench.views.cells import Cell
 from workbench.views.circuits import Circuits, Notice
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 TICK = 350
 LONGEST_NOTICE = 700
+# With more heads in a layer a network needs the whole width.
+MOST_HEADS = 12
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
 THEME = {
     "light": {"palette": {"primary": {"main": "#0b5cad"}, "background": {"default": "#f6f7f9", "paper": "#ffffff"}}},
@@ -64,7 +67,7 @@ class CircuitsPage:
         self.view = view
         self.location: Any = None
         self.sidebar, self.stored, self.top = Sidebar(view), Stored(view), TopCells(view)
-        self.map, self.attention = Chart(self._clicked), Chart()
+        self.map, self.attention, self.size = Chart(self._clicked), Chart(), Size(view)
         self.run = pmui.Button(label="Run", color="primary", variant="contained", icon="play_arrow", width=110, margin=0)
         self.stop = pmui.Button(label="Stop", color="error", variant="outlined", icon="stop", width=110, margin=0)
         self.bar = pmui.LinearProgress(value=0, sizing_mode="stretch_width", margin=(6, 0, 2, 0), visible=False)
@@ -81,12 +84,12 @@ class CircuitsPage:
         state = pmui.Column(self.bar, self.says, sizing_mode="stretch_width", margin=(0, 0, 0, 8))
         buttons = pmui.Row(self.run, self.stop, margin=0, sx={"gap": "8px"})
         self.hint = pn.pane.HTML(margin=0, sizing_mode="stretch_width")
-        self.map_card = paper(self.hint, self.map)
+        self.map_card = paper(self.hint, self.size.chooser, self.map)
         self.chooser = self._chooser()
         self.looks = _line()
         self.attention_card = paper(self.chooser, self.looks, self.attention)
         self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
-        self.beside = pmui.Column(self.anchor, self.attention_card, self.top.card, margin=0, **WIDE)
+        self.beside = pmui.Column(self.size.card, self.anchor, self.attention_card, self.top.card, margin=0, **WIDE)
         self.figures = pmui.FlexBox(
             self.map_card, self.beside, gap="12px", flex_wrap="nowrap", align_items="flex-start",
             sizing_mode="stretch_width", margin=0,
@@ -117,10 +120,11 @@ class CircuitsPage:
         view.param.watch(lambda *_: self._tell_status(), ["status", "label", "progress", "seconds_left", "result"])
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._draw(), ["result", "whole", "task", "method"])
+        view.param.watch(lambda *_: self._draw_map(), "size")
         view.param.watch(lambda event: self._toast(event.new), "notice")
         view.attention.param.watch(lambda *_: self._draw(), ["scores", "status", "layer"])
         view.attention.param.watch(lambda *_: self._set_chooser(), ["head", "heads", "prompt", "prompts", "of"])
-        addressed = ["model", "task", "method", "options", "params", "whole"]
+        addressed = ["model", "task", "method", "options", "params", "whole", "size"]
         view.param.watch(lambda *_: self._address(), addressed)
         view.attention.param.watch(lambda *_: self._address(), ["layer", "head", "prompt", "of"])
         self.ruler.param.watch(lambda *_: self._draw(), "pixels")
@@ -153,6 +157,9 @@ class CircuitsPage:
     def _halved(self) -> bool:
         """Whether the map and the attention stand side by side."""
         result = self.view.result
+        if isinstance(result, Circuit):
+            wide = int(result.parts["graph"].values[1]) > MOST_HEADS
+            return not wide and (self.ruler.pixels or 1000) >= SIDE_BY_SIDE
         narrow = result is None or (isinstance(result, Scores) and "site" not in result.values.dims)
         return narrow and (self.ruler.pixels or 1000) >= SIDE_BY_SIDE
 
@@ -165,17 +172,23 @@ class CircuitsPage:
         self.beside.visible = result is not None
         if result is None:
             self.hint.object = words.hint(view)
-        self.map.show(None if result is None else self._map(result, self._width(halved)))
+        self._draw_map()
         self.attention.show(None if looked.scores is None else drawn(looked.scores, self.theme, self._width(halved)))
         self.chooser.visible = looked.layer is not None
         self.looks.object = words.looks(view)
         self.looks.visible = bool(self.looks.object)
         self.top.show(result if view.whole else None)
 
+    def _draw_map(self) -> None:
+        """Draw the map, and what stands beside a network."""
+        shown, width = self.view.shown, self._width(self._halved)
+        self.size.show(self.theme, width)
+        self.map.show(None if shown is None else self._map(shown, width))
+
     def _map(self, result: Result, width: float) -> Any:
         looked = self.view.attention
-        made = drawn(result, self.theme, width)
-        if looked.layer is None:
+        made = network(result, self.theme, width) if isinstance(result, Circuit) else drawn(result, self.theme, width)
+        if made is None or looked.layer is None:
             return made
         return marked(made, Cell(looked.layer, looked.head, self.view.pos), self.theme)
 

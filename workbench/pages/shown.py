@@ -17,20 +17,28 @@ LEAST = 300
 PADDING = 24
 
 
-def drawn(result: Result, theme: str, width: float) -> Any:
+def drawn(result: Result, theme: str, width: float, **options: Any) -> Any:
     """The figure of a result for a page, on the page's own background."""
-    made = figure(result, theme=theme, width=max(LEAST, width))
+    made = figure(result, theme=theme, width=max(LEAST, width), **options)
     return made.update_layout(paper_bgcolor="rgba(0,0,0,0)", dragmode=False)
 
 
 def marked(made: Any, cell: Cell, theme: str) -> Any:
-    """The figure with a frame around a cell, in every panel that has it."""
+    """The figure with a frame around a cell, in every panel that has it; in a network, around a head."""
+    colour = {"light": "#111111", "dark": "#ffffff"}[theme]
+    for trace in made.data:
+        if trace.type == "scatter" and trace.customdata is not None and f"a{cell.layer}.h{cell.head}" in trace.customdata:
+            at = list(trace.customdata).index(f"a{cell.layer}.h{cell.head}")
+            half = trace.marker.size / 2 + 2
+            return made.add_shape(
+                type="rect", xsizemode="pixel", ysizemode="pixel", xanchor=trace.x[at], yanchor=trace.y[at],
+                x0=-half, x1=half, y0=-half, y1=half, line={"color": colour, "width": 2},
+            )  # fmt: skip
     meta = made.layout.meta or {}
     at = {"layer": cell.layer, "head": cell.head, "pos": cell.pos}
     y, x = at.get(meta.get("rows")), at.get(meta.get("columns"))
     if y is None or x is None:
         return made
-    colour = {"light": "#111111", "dark": "#ffffff"}[theme]
     axes = {(trace.xaxis or "x", trace.yaxis or "y") for trace in made.data if trace.type == "heatmap"}
     for across, up in axes:
         made.add_shape(

@@ -2,7 +2,8 @@
 
 from html import escape
 
-from workbench.result import Scores
+from workbench.result import Circuit, Scores
+from workbench.views.circuit_size import CircuitSize
 from workbench.views.circuits import Circuits
 
 
@@ -12,7 +13,9 @@ def looks(view: Circuits) -> str:
     said = looked.status or looked.about
     if looked.layer is None:
         said = "Attention of a head appears here."
-        if view.whole and "layer" in view.result.values.dims:
+        if view.whole and isinstance(view.result, Circuit):
+            said = "Click a head of the network, or an edge of it, to see where it looks."
+        elif view.whole and "layer" in view.result.values.dims:
             said = "Click a cell of the map to see where its head looks."
     return f'<span style="font-size:13px;opacity:.8">{escape(said)}</span>' if said else ""
 
@@ -57,6 +60,30 @@ def baseline(found: Scores) -> str:
     return (
         f'<div role="alert" style="font-size:13px;padding:6px 10px;border-left:4px solid #e69f00;'
         f'background:rgba(230,159,0,.12)">{said}<br><b>Warning:</b> {escape(warning)}.</div>'
+    )
+
+
+def size(sizes: CircuitSize, asked: int) -> str:
+    """One line on the size a circuit is looked at."""
+    return f'<span style="font-size:13px">{escape(sizes.words(asked))}</span>'
+
+
+def summary(sizes: CircuitSize) -> str:
+    """What was measured of a circuit as it was found, as a small table; '' where nothing was."""
+    rows = sizes.said()
+    if not rows:
+        return ""
+    cells = "".join(
+        f'<div style="opacity:.75">{escape(name)}</div><div style="font-variant-numeric:tabular-nums">{escape(value)}</div>'
+        for name, value in rows
+    )
+    notes = sizes.circuit.notes
+    said = [f"{name}: {notes[name]}" for name in ("selection", "hold-out", "stability", "verified") if name in notes]
+    return (
+        '<div style="font-size:13px;line-height:1.5"><b style="font-size:14px">The circuit found</b>'
+        f'<div style="display:grid;grid-template-columns:max-content 1fr;gap:1px 16px;margin:4px 0">{cells}</div>'
+        + "".join(f'<div style="font-size:12px;opacity:.75">{escape(line[0].upper() + line[1:])}</div>' for line in said)
+        + "</div>"
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from workbench.errors import BadInput, at_least
-from workbench.graph import Graph
+from workbench.graph import Graph, graph_from
 from workbench.plots import text
 from workbench.plots.frame import check_width, frame
 from workbench.plots.theme import tone
@@ -14,6 +14,8 @@ _ROW = 46
 _WIDEST, _THINNEST = 6.0, 0.8
 _BINS = 6
 _MOST = 200
+# Where an edge enters a box, in columns: else the edges to its query, key and value would lie on one another.
+_SLOTS = {"q": -0.16, "k": 0.0, "v": 0.16}
 
 
 def circuit(
@@ -39,7 +41,7 @@ def circuit(
     order = shown[np.argsort(-np.abs(np.nan_to_num(scores[shown])), kind="stable")][: min(top, _MOST)]
     if not len(order):
         raise BadInput(f"the circuit {result.title!r} must keep an edge to be drawn; got none. Keep more edges.")
-    graph = Graph(*(int(value) for value in result.parts["graph"].values[:3]), *map(bool, result.parts["graph"].values[3:]))
+    graph = graph_from(result)
     src, dst = (result.values.coords[name].values[order] for name in ("src", "dst"))
     sources, destinations = ([str(name) for name in result.parts[name].values] for name in ("sources", "destinations"))
     readers = [_node(destinations[index]) for index in dst]
@@ -47,10 +49,10 @@ def circuit(
     fig = go.Figure()
     _edges(
         fig,
-        [(places[sources[one]], places[other]) for one, other in zip(src, readers, strict=True)],
+        [(places[sources[one]], _entry(places, destinations[two])) for one, two in zip(src, dst, strict=True)],
         scores[order],
         result,
-        [f"{sources[one]} → {destinations[two]}" for one, two in zip(src, dst, strict=True)],
+        [(sources[one], destinations[two]) for one, two in zip(src, dst, strict=True)],
         theme,
     )
     _nodes(fig, places, scores, result, theme)
@@ -124,7 +126,13 @@ def _range(across: list[float]) -> list[float]:
     return [min(low - 0.8, -1.6), max(high + 0.8, 1.6)]
 
 
-def _edges(fig, ends, scores, result: Circuit, names: list[str], theme: str) -> None:
+def _entry(places: dict[str, tuple[float, int]], destination: str) -> tuple[float, int]:
+    """Where an edge enters the box of its destination."""
+    across, row = places[_node(destination)]
+    return across + _SLOTS.get(destination.partition("<")[2].rstrip(">"), 0.0), row
+
+
+def _edges(fig, ends, scores, result: Circuit, names: list[tuple[str, str]], theme: str) -> None:
     """Lines in bins of width and sign, and an invisible marker in the middle of each for its numbers."""
     of = tone(theme)
     sizes = np.abs(np.nan_to_num(scores))
@@ -153,8 +161,9 @@ def _edges(fig, ends, scores, result: Circuit, names: list[str], theme: str) -> 
             mode="markers",
             marker={"size": 9, "opacity": 0},
             hoverinfo="text",
+            customdata=["->".join(name) for name in names],
             hovertext=[
-                f"<b>{text.safe(name)}</b><br>{score:.4g} {text.safe(result.unit)}"
+                f"<b>{text.safe(' → '.join(name))}</b><br>{score:.4g} {text.safe(result.unit)}"
                 for name, score in zip(names, scores, strict=True)
             ],
         )
@@ -180,6 +189,7 @@ def _nodes(fig, places: dict[str, tuple[float, int]], scores, result: Circuit, t
             marker={"size": 30, "symbol": "square", "color": of.paper, "line": {"color": of.quiet, "width": 1}},
             text=[text.safe(_short(name)) for name in names],
             textfont={"size": 10, "color": of.ink},
+            customdata=names,
             hoverinfo="text",
             hovertext=about,
         )

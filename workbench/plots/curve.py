@@ -3,17 +3,25 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from workbench.errors import BadInput
 from workbench.plots import text
 from workbench.plots.axis import axis
 from workbench.plots.frame import check_width, frame
-from workbench.plots.theme import SERIES
+from workbench.plots.theme import SERIES, tone
 from workbench.result import Curve
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _LEGEND = 190
 
 
-def curve(result: Curve, *, theme: str = "light", width: int | float | None = None, log: bool = False) -> go.Figure:
+def curve(
+    result: Curve,
+    *,
+    theme: str = "light",
+    width: int | float | None = None,
+    log: bool = False,
+    mark: int | float | None = None,
+) -> go.Figure:
     """Lines of `result`, one per series, with bands where it has intervals; missing numbers are gaps.
 
     Args:
@@ -21,6 +29,7 @@ def curve(result: Curve, *, theme: str = "light", width: int | float | None = No
         theme: 'light' or 'dark'.
         width: Pixels of the whole figure, 320 or more; None for what it needs.
         log: Whether the axis is logarithmic; numbers at or below 0 are not shown then.
+        mark: A place on the axis, of numbers, to mark by a line; None for none.
     """
     check_width(width)
     dim = result.values.dims[1]
@@ -56,6 +65,11 @@ def curve(result: Curve, *, theme: str = "light", width: int | float | None = No
         showlegend=len(names) > 1,
         legend={"x": 1, "xanchor": "left", "y": 1, "yanchor": "top", "font": {"size": 11}, "bgcolor": "rgba(0,0,0,0)"},
     )
+    if mark is not None:
+        if not numeric:
+            raise BadInput(f"mark must be None where the axis holds words; got {mark}.")
+        line = {"color": tone(theme).quiet, "width": 1.5, "dash": "dash"}
+        fig.add_shape(name="mark", type="line", x0=mark, x1=mark, y0=0, y1=1, yref="paper", line=line, layer="below")
     return frame(
         fig,
         result,

@@ -16,7 +16,7 @@ _LONGEST = 300
 
 
 def written(view: Circuits) -> dict[str, str]:
-    """What the URL says: model, task, method, their settings, the cell and prompt chosen, the key of the result."""
+    """What the URL says: model, task, method, their settings, the cell, prompt and size chosen, the key of the result."""
     said = {"model": view.model, "task": view.task, "method": view.method}
     for prefix, fields, values in (("task", view.task_fields, view.options), ("method", view.method_fields, view.params)):
         for name, one in fields.items():
@@ -25,6 +25,7 @@ def written(view: Circuits) -> dict[str, str]:
     looked = view.attention
     if view.key:
         said["result"] = view.key
+        said |= {"size": str(view.size)} if view.size is not None else {}
         if looked.layer is not None:
             said |= {"layer": str(looked.layer), "head": str(looked.head)}
             said |= {"prompt": str(looked.prompt)} if looked.prompt else {}
@@ -51,6 +52,7 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
     attempt("task", lambda text: view.param.update(task=_task(text)))
     attempt("method", lambda text: view.param.update(method=_method(text)))
     attempt("result", lambda text: _open(view, text))
+    attempt("size", lambda text: view.resize(_count("size", text)))
     for prefix, fields, target in (("task", view.task_fields, "options"), ("method", view.method_fields, "params")):
         for name, one in fields.items():
             attempt(f"{prefix}.{name}", lambda text, one=one, target=target: _set(view, target, one, text))

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from workbench.graph import graph_from
 from workbench.plots import rows
 from workbench.plots.text import safe, visible
-from workbench.result import Result, Scores
+from workbench.result import Circuit, Result, Scores
 
 KEY_VALUE = ("k", "v")
 
@@ -23,6 +24,8 @@ class Cell(NamedTuple):
 
 def cell_at(result: Result, figure: Any, point: Mapping[str, Any]) -> Cell | None:
     """The cell of a clicked point of the result's figure; None where no layer was clicked."""
+    if isinstance(result, Circuit):
+        return _head_at(result, figure, point)
     meta = figure.layout.meta or {}
     try:
         trace = figure.data[int(point.get("curveNumber", 0))]
@@ -33,6 +36,26 @@ def cell_at(result: Result, figure: Any, point: Mapping[str, Any]) -> Cell | Non
     if "layer" not in at or any(name not in sizes or not 0 <= index < sizes[name] for name, index in at.items()):
         return None
     return Cell(at["layer"], at.get("head"), at.get("pos"), _site(result, trace.meta))
+
+
+def _head_at(result: Circuit, figure: Any, point: Mapping[str, Any]) -> Cell | None:
+    """The head of a clicked box; of a clicked edge, the head that reads it, else the one that writes it."""
+    try:
+        trace = figure.data[int(point.get("curveNumber", 0))]
+        x, y = float(point["x"]), float(point["y"])
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+    if trace.customdata is None:
+        return None
+    places = zip(trace.x, trace.y, trace.customdata, strict=True)
+    name = next((name for across, up, name in places if np.allclose((across, up), (x, y))), "")
+    graph = graph_from(result)
+    for node in reversed(str(name).split("->")):
+        layer, kind, head = graph.place(node) if node else (-1, "input", 0)
+        if kind in ("head", "q", "k", "v"):
+            shared = ".kv" in node
+            return Cell(layer, head, None, (kind if kind in KEY_VALUE else "k") if shared else None)
+    return None
 
 
 def _site(result: Result, heading: Any) -> str | None:
@@ -47,6 +70,8 @@ def group_of(result: Result, cell: Cell) -> tuple[int, int] | None:
     """For a cell of keys or values: its key-value head and how many there are; None for any other."""
     if cell.site not in KEY_VALUE or cell.head is None:
         return None
+    if isinstance(result, Circuit):
+        return cell.head, graph_from(result).n_readers
     values = result.values.sel(site=cell.site) if "site" in result.values.dims else result.values
     there = ~np.isnan(values).all([dim for dim in values.dims if dim != "head"])
     return cell.head, int(there.sum())

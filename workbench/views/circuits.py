@@ -10,12 +10,13 @@ from typing import Any
 
 import param
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, one_of
 from workbench.jobs import JOBS, LIVE, Job, Jobs
-from workbench.result import Origin, Result
+from workbench.result import Circuit, Origin, Result
 from workbench.store import Store
 from workbench.views.attention import Attention
 from workbench.views.cells import Cell, cell_at, group_of
+from workbench.views.circuit_size import CircuitSize
 from workbench.views.fields import Field, given, method_fields, task_fields
 from workbench.views.question import CUSTOM, Question, baseline_of
 
@@ -48,6 +49,7 @@ class Circuits(param.Parameterized):
     whole = param.Boolean(default=False, doc="Whether it is finished.")
     baseline = param.Parameter(doc="Scores of the baseline on the same prompts, or None.")
     pos = param.Integer(default=None, allow_None=True, doc="The position chosen.")
+    size = param.Integer(default=None, allow_None=True, doc="The size a Circuit is looked at; None for that it was found at.")
     notice = param.Parameter(doc="The latest Notice.")
     stored = param.List(default=[], doc="Entries of the store, the newest first.")
 
@@ -58,6 +60,7 @@ class Circuits(param.Parameterized):
         self._job: Job | None = None
         self._question: Question | None = None
         self._seen = -1
+        self._sizes: CircuitSize | None = None
         self.task_changed()
         self.method_changed()
         self.list_stored()
@@ -120,7 +123,7 @@ class Circuits(param.Parameterized):
         self.pos = None
         self.attention.param.update(layer=None, head=0, scores=None)
         self.attention.ask_about(asked, 0)
-        self.param.update(result=None, whole=False, baseline=None, status="queued")
+        self.param.update(result=None, whole=False, baseline=None, size=None, status="queued")
         self.refresh()
 
     def stop(self) -> None:
@@ -161,6 +164,32 @@ class Circuits(param.Parameterized):
         """The key of the result shown, '' where it is not stored."""
         return self.result.origin.key if self.whole and self.result is not None and self.result.origin else ""
 
+    @property
+    def sizes(self) -> CircuitSize | None:
+        """The sizes of the Circuit shown; None for other kinds, and until it is finished."""
+        if not self.whole or not isinstance(self.result, Circuit):
+            return None
+        if self._sizes is None or self._sizes.circuit is not self.result:
+            self._sizes = CircuitSize(self.result)
+        return self._sizes
+
+    @property
+    def shown(self) -> Result | None:
+        """What the figure shows: the result, a Circuit at the size chosen."""
+        sizes = self.sizes
+        return self.result if sizes is None else sizes.select(sizes.chosen if self.size is None else self.size)
+
+    def resize(self, size: int) -> None:
+        """Look at the Circuit shown at another of its sizes.
+
+        Raises:
+            BadInput: When it has no such size, or no Circuit is shown.
+        """
+        if self.sizes is None:
+            raise BadInput(f"the size must be given for a finished circuit; got {size} and none. Run or open one first.")
+        one_of("the size", size, self.sizes.sizes)
+        self.size = size
+
     def list_stored(self) -> None:
         """Look again what the store holds."""
         self.stored = [entry for entry in self.store.list() if entry.origin.method != "baseline"]
@@ -184,8 +213,9 @@ class Circuits(param.Parameterized):
         self.attention.param.update(layer=None, head=0, scores=None)
         self.attention.ask_about(self._question, result.values.sizes.get("prompt", result.origin.task_params.get("n", 1)))
         self.param.update(
-            status=IDLE, label="", progress=None, result=result, whole=True, baseline=baseline_of(result, self.store)
-        )
+            status=IDLE, label="", progress=None, result=result, whole=True, size=None,
+            baseline=baseline_of(result, self.store),
+        )  # fmt: skip
 
     def _adopt(self, origin: Origin) -> None:
         """Set the form to an Origin, as far as it names what the catalogues have."""
