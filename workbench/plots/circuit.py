@@ -10,12 +10,14 @@ from workbench.plots.frame import check_width, frame
 from workbench.plots.theme import tone
 from workbench.result import Circuit
 
-_ROW = 46
+# Pixels from row to row, as few as a tall network needs, and of a box.
+_ROW, _LEAST_ROW, _TALL = 46, 34, 1100
+_BOX, _LEAST_BOX = 30, 22
 _WIDEST, _THINNEST = 6.0, 0.8
 _BINS = 6
 _MOST = 200
-# Where an edge enters a box, in columns: else the edges to its query, key and value would lie on one another.
-_SLOTS = {"q": -0.16, "k": 0.0, "v": 0.16}
+# Where an edge enters a box, in its widths: else the edges to its query, key and value would lie on one another.
+_SLOTS = {"q": -0.3, "k": 0.0, "v": 0.3}
 
 
 def circuit(
@@ -44,49 +46,35 @@ def circuit(
     graph = graph_from(result)
     src, dst = (result.values.coords[name].values[order] for name in ("src", "dst"))
     sources, destinations = ([str(name) for name in result.parts[name].values] for name in ("sources", "destinations"))
-    readers = [_node(destinations[index]) for index in dst]
-    places = _layout(graph, {*(sources[index] for index in src), *readers})
+    laid = _layout(graph, {*(sources[index] for index in src), *(_node(destinations[index]) for index in dst)})
+    rows = sorted({row for _, row in laid.values()})
+    places = {name: (across, rows.index(row)) for name, (across, row) in laid.items()}
+    columns = _range([across for across, _ in places.values()])
+    wide = max(420.0, 64.0 * (columns[1] - columns[0] - 0.6)) if width is None else max(200.0, width - 96)
+    per_row = min(_ROW, max(_LEAST_ROW, _TALL / len(rows)))
+    per_column = wide / (columns[1] - columns[0])
+    box = float(max(_LEAST_BOX, min(_BOX, per_row - 8, 0.86 * per_column)))
+    names = [(sources[one], destinations[two]) for one, two in zip(src, dst, strict=True)]
+    ends = [_ends(places, *name, box / per_column, box / per_row) for name in names]
     fig = go.Figure()
-    _edges(
-        fig,
-        [(places[sources[one]], _entry(places, destinations[two])) for one, two in zip(src, dst, strict=True)],
-        scores[order],
-        result,
-        [(sources[one], destinations[two]) for one, two in zip(src, dst, strict=True)],
-        theme,
-    )
-    _nodes(fig, places, scores, result, theme)
-    rows = sorted({row for _, row in places.values()})
-    labels = {row: _row_name(graph, row) for row in rows}
-    wide = max(420.0, 64.0 * max(1, max(abs(across) for across, _ in places.values()) * 2 + 1))
-    wide = wide if width is None else max(200.0, width - 96)
+    _edges(fig, ends, scores[order], result, names, theme)
+    _nodes(fig, places, scores, result, theme, box)
     fig.update_layout(
-        xaxis={"visible": False, "range": _range([across for across, _ in places.values()])},
+        xaxis={"visible": False, "range": columns},
         yaxis={
-            "tickvals": list(range(len(rows))), "ticktext": [text.safe(labels[row]) for row in rows],
+            "tickvals": list(range(len(rows))), "ticktext": [text.safe(_row_name(graph, row)) for row in rows],
             "range": [-0.6, len(rows) - 0.4], "showgrid": True, "automargin": "left",
         },
         showlegend=False, hovermode="closest",
     )  # fmt: skip
-    ranks = {row: rank for rank, row in enumerate(rows)}
-    for trace in fig.data:
-        trace.y = [None if value is None else _ranked(value, ranks) for value in trace.y]
     total = int(allowed.sum()) if "kept" in result.parts else len(scores)
     said = [f"{len(order)} of {total:,} {'kept edges' if 'kept' in result.parts else 'edges'}, the largest"]
     said[0] = f"all {total:,} kept edges" if len(order) == total else said[0]
     said.append("colour: + helps, - hurts; width: size; hover an edge or a node for its numbers")
     return frame(
-        fig, result, theme=theme, plot=(wide, max(160.0, _ROW * len(rows))), left=76, right=20, below=28, width=width,
+        fig, result, theme=theme, plot=(wide, max(160.0, per_row * len(rows))), left=76, right=20, below=28, width=width,
         subtitle=said,
     )  # fmt: skip
-
-
-def _ranked(value: int | float, ranks: dict[int | float, int]) -> float:
-    """A row's place among the rows that are drawn; a point between two rows stands between them."""
-    if value in ranks:
-        return float(ranks[value])
-    known = sorted(ranks)
-    return float(np.interp(value, known, [ranks[one] for one in known]))
 
 
 def _node(destination: str) -> str:
@@ -126,10 +114,10 @@ def _range(across: list[float]) -> list[float]:
     return [min(low - 0.8, -1.6), max(high + 0.8, 1.6)]
 
 
-def _entry(places: dict[str, tuple[float, int]], destination: str) -> tuple[float, int]:
-    """Where an edge enters the box of its destination."""
-    across, row = places[_node(destination)]
-    return across + _SLOTS.get(destination.partition("<")[2].rstrip(">"), 0.0), row
+def _ends(places: dict[str, tuple[float, int]], src: str, dst: str, across: float, up: float):
+    """Both ends of an edge: the top of its source's box and, by slot, its destination's bottom; a box in columns, rows."""
+    (x0, y0), (x1, y1) = places[src], places[_node(dst)]
+    return (x0, y0 + up / 2), (x1 + _SLOTS.get(dst.partition("<")[2].rstrip(">"), 0.0) * across, y1 - up / 2)
 
 
 def _edges(fig, ends, scores, result: Circuit, names: list[tuple[str, str]], theme: str) -> None:
@@ -170,7 +158,7 @@ def _edges(fig, ends, scores, result: Circuit, names: list[tuple[str, str]], the
     )
 
 
-def _nodes(fig, places: dict[str, tuple[float, int]], scores, result: Circuit, theme: str) -> None:
+def _nodes(fig, places: dict[str, tuple[float, int]], scores, result: Circuit, theme: str, box: float) -> None:
     of = tone(theme)
     sources = {str(name): index for index, name in enumerate(result.parts["sources"].values)}
     src = result.values.coords["src"].values
@@ -186,9 +174,9 @@ def _nodes(fig, places: dict[str, tuple[float, int]], scores, result: Circuit, t
             x=[places[name][0] for name in names],
             y=[places[name][1] for name in names],
             mode="markers+text",
-            marker={"size": 30, "symbol": "square", "color": of.paper, "line": {"color": of.quiet, "width": 1}},
+            marker={"size": box, "symbol": "square", "color": of.paper, "line": {"color": of.quiet, "width": 1}},
             text=[text.safe(_short(name)) for name in names],
-            textfont={"size": 10, "color": of.ink},
+            textfont={"size": 10 if box > 26 else 9, "color": of.ink},
             customdata=names,
             hoverinfo="text",
             hovertext=about,

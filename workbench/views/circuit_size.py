@@ -160,5 +160,7 @@ def number(value: float) -> str:
 
 
 def interval(value: float, low: float, high: float) -> str:
-    """'0.84 [0.71, 0.93]'; without brackets where there is no interval or no width to it."""
-    return number(value) if not low < high else f"{number(value)} [{number(low)}, {number(high)}]"
+    """'0.84 [0.71, 0.93]'; without brackets where there is no interval, or none to be seen."""
+    if not np.isfinite((low, high)).all() or number(low) == number(high):
+        return number(value)
+    return f"{number(value)} [{number(low)}, {number(high)}]"
