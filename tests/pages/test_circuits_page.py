@@ -134,6 +134,41 @@ def test_one_click_gives_the_map_and_one_more_the_attention(tab, views):
     assert float(views[-1].result.mean().values.sel(layer=chosen.layer, head=chosen.head)) == top
 
 
+def test_the_slider_of_a_circuit_draws_it_anew_and_says_what_was_measured(tab, url, views):
+    asked = "model=tiny:repeat&task=repeated_tokens&method=discover&method.scorer=eap&method.random=1&method.resamples=0"
+    tab.goto(f"{url}?{asked}&task.n=6&method.n_edges=20")
+    tab.get_by_role("button", name="Run").click(timeout=EXPECT)
+    tab.get_by_text("20 edges asked for").first.wait_for(timeout=5 * EXPECT)
+    boxes = tab.locator(".textpoint")
+    boxes.first.wait_for(timeout=EXPECT)
+    sized, before = views[-1].sizes, boxes.all_text_contents()
+    assert tab.get_by_text(sized.words(20), exact=True).count() == 1
+    slider = tab.get_by_role("slider").first
+    slider.focus()
+    slider.press("ArrowRight")
+    after = sized.sizes[sized.sizes.index(20) + 1]
+    tab.get_by_text(sized.words(after), exact=True).wait_for(timeout=EXPECT)
+    tab.get_by_text(f"{after} edges asked for", exact=False).nth(1).wait_for(timeout=EXPECT)
+    tab.wait_for_function(f"location.search.includes('size={after}')", timeout=EXPECT)
+    tab.wait_for_timeout(500)
+    assert sized.words(after) != sized.words(20)
+    assert boxes.all_text_contents() != before
+    assert views[-1].size == after
+    slider.press("Home")
+    tab.get_by_text(sized.words(sized.sizes[0]), exact=True).wait_for(timeout=EXPECT)
+    tab.get_by_role("button", name="theme").first.click()
+    tab.wait_for_timeout(500)
+    assert views[-1].size == sized.sizes[0]
+    tab.goto(tab.url.replace(f"size={sized.sizes[0]}", f"size={after}"))
+    tab.get_by_text(sized.words(after), exact=True).wait_for(timeout=EXPECT)
+    head = next(name for name in boxes.all_text_contents() if "." in name)
+    tab.wait_for_timeout(1000)
+    at = boxes.filter(has_text=head).first.bounding_box()
+    tab.mouse.click(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+    layer, _, number = head.partition(".")
+    tab.get_by_text(f"Attention in layer {layer}, head {number}: clean prompt 1").wait_for(timeout=EXPECT)
+
+
 def test_the_url_brings_the_state_back_and_nonsense_a_notice(tab, url):
     run(tab)
     click_cell(tab, row=2, column=0)

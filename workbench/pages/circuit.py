@@ -24,8 +24,9 @@ class Size:
         self._of: CircuitSize | None = None
         self._setting = False
         self.slider = pmui.DiscreteSlider(
-            label="Edges asked for", options=[0], value=0, size="small", sizing_mode="stretch_width", margin=(0, 12)
-        )
+            label="Edges asked for", options=[0], value=0, size="small", tooltips=False, margin=(0, 12),
+            sizing_mode="stretch_width",
+        )  # fmt: skip
         self.says = pn.pane.HTML("", margin=(2, 0), sizing_mode="stretch_width")
         self.chooser = pmui.Column(self.slider, self.says, sizing_mode="stretch_width", margin=0)
         self.curve = Chart()

@@ -127,7 +127,8 @@ class CircuitsPage:
         addressed = ["model", "task", "method", "options", "params", "whole", "size"]
         view.param.watch(lambda *_: self._address(), addressed)
         view.attention.param.watch(lambda *_: self._address(), ["layer", "head", "prompt", "of"])
-        self.ruler.param.watch(lambda *_: self._draw(), "pixels")
+        # What is changed before the page has loaded never reaches the browser.
+        self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
         self.page.param.watch(lambda *_: self._draw(), "dark_theme")
 
     def follow(self, location: Any, query: Mapping[str, str]) -> None:

@@ -11,10 +11,12 @@ from workbench.plots.theme import tone
 from workbench.result import Circuit
 
 # Pixels from row to row, as few as a tall network needs, and of a box.
-_ROW, _LEAST_ROW, _TALL = 46, 34, 1100
+_ROW, _LEAST_ROW, _TALL = 56, 34, 1100
 _BOX, _LEAST_BOX = 30, 22
 _WIDEST, _THINNEST = 6.0, 0.8
 _BINS = 6
+# Where on an edge its numbers are told, from its destination: in the middle, edges that cross would share a place.
+_TOLD_AT = 0.38
 _MOST = 200
 # Where an edge enters a box, in its widths: else the edges to its query, key and value would lie on one another.
 _SLOTS = {"q": -0.3, "k": 0.0, "v": 0.3}
@@ -121,7 +123,7 @@ def _ends(places: dict[str, tuple[float, int]], src: str, dst: str, across: floa
 
 
 def _edges(fig, ends, scores, result: Circuit, names: list[tuple[str, str]], theme: str) -> None:
-    """Lines in bins of width and sign, and an invisible marker in the middle of each for its numbers."""
+    """Lines in bins of width and sign, and an invisible marker on each for its numbers."""
     of = tone(theme)
     sizes = np.abs(np.nan_to_num(scores))
     share = sizes / sizes.max() if sizes.max() else np.zeros_like(sizes)
@@ -144,8 +146,8 @@ def _edges(fig, ends, scores, result: Circuit, names: list[tuple[str, str]], the
             )
     fig.add_trace(
         go.Scatter(
-            x=[(one[0] + other[0]) / 2 for one, other in ends],
-            y=[(one[1] + other[1]) / 2 for one, other in ends],
+            x=[_TOLD_AT * one[0] + (1 - _TOLD_AT) * other[0] for one, other in ends],
+            y=[_TOLD_AT * one[1] + (1 - _TOLD_AT) * other[1] for one, other in ends],
             mode="markers",
             marker={"size": 9, "opacity": 0},
             hoverinfo="text",
