@@ -9,13 +9,17 @@ from workbench import select
 from workbench.edges.estimate import as_circuit
 from workbench.errors import BadInput
 from workbench.graph import Graph
+from workbench.jobs import Jobs
 from workbench.methods import METHODS
 from workbench.models import load
 from workbench.plots import figure
 from workbench.result import Origin
+from workbench.store import Store
 from workbench.tasks import TASKS
+from workbench.views.address import restore, written
 from workbench.views.cells import Cell, cell_at, group_of
 from workbench.views.circuit_size import CircuitSize, interval
+from workbench.views.circuits import Circuits
 
 GRAPH = Graph(3, 4, 2)
 SIZES = [3, 20, 60, GRAPH.n_edges]
@@ -47,7 +51,7 @@ def found(rule="top", absolute=True, size=20, hold_out=True):
         "summary": xr.DataArray(list(summary.values()), dims=("measure",), coords={"measure": list(summary)}),
     }
     params = {"rule": rule, "absolute": absolute, "hold_out": hold_out}
-    origin = Origin("discover", "tiny", "f" * 16, "ioi", "a" * 16, {"n": 3}, params)
+    origin = Origin("discover", "tiny:repeat", "f" * 16, "ioi", "a" * 16, {"n": 3}, params)
     return made.replace(title="Circuit of ioi", parts={**made.parts, **parts}, origin=origin)
 
 
@@ -194,3 +198,44 @@ def test_a_click_on_the_network_finds_the_head():
     assert group_of(circuit, Cell(2, 1)) is None
     for nonsense in ({"curveNumber": 0, "x": 0, "y": 0}, {"curveNumber": 99}, {"x": "<b>", "y": 1}, {}):
         assert cell_at(circuit, figure(circuit), nonsense) is None
+
+
+@pytest.fixture
+def view(tmp_path):
+    """A view that shows a stored circuit."""
+    made = Circuits(Jobs(), Store(tmp_path))
+    made.open(made.store.put(found()))
+    return made
+
+
+def test_the_view_shows_the_size_chosen_and_forgets_it_with_the_circuit(view):
+    assert view.shown is view.result
+    view.resize(60)
+    assert view.shown.parts["kept"].values.sum() == pruned("top", 60, True).sum()
+    assert view.sizes is view.sizes
+    with pytest.raises(BadInput, match="the size must be one of"):
+        view.resize(61)
+    view.open(view.key)
+    assert view.size is None
+    assert view.shown is view.result
+
+
+def test_the_size_stands_in_the_url(view):
+    assert "size" not in written(view)
+    view.resize(60)
+    other = Circuits(view.jobs, view.store)
+    restore(other, written(view))
+    assert (other.size, other.notice) == (60, None)
+    restore(other, {**written(view), "size": "61"})
+    assert "the size must be one of 3, 20, 60" in other.notice.text
+
+
+def test_an_unfinished_circuit_has_no_sizes_and_is_shown_as_it_is(view):
+    scores = SCORES.copy()
+    scores[5:] = np.nan
+    partial = scored(scores, nan="not yet")
+    view.param.update(result=partial, whole=False)
+    assert view.sizes is None
+    assert view.shown is partial
+    with pytest.raises(BadInput, match="the size must be given for a finished circuit"):
+        view.resize(20)

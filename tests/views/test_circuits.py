@@ -245,6 +245,7 @@ def test_the_state_is_flat_and_comes_back(view):
         {"result": "zz"},
         {"result": "abcd" * 4},
         {"layer": "-1", "head": "x", "prompt": "9" * 50, "of": "both"},
+        {"size": "7"},
         {"nonsense": "1"},
         {"model": "x" * 5000},
     ],

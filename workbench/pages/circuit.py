@@ -34,7 +34,7 @@ class Size:
         self.card = paper(self.curve, self.summary)
         self.slider.param.watch(self._moved, "value")
 
-    def show(self, theme: str, width: float) -> None:
+    def show(self, theme: str, width: int | float) -> None:
         """Show the sizes of the view's Circuit and where it is looked at, or nothing."""
         sizes = self._view.sizes
         self.chooser.visible = sizes is not None
@@ -57,7 +57,7 @@ class Size:
             self._view.resize(event.new)
 
 
-def network(result: Result, theme: str, width: float) -> Any | None:
+def network(result: Result, theme: str, width: int | float) -> Any | None:
     """The network of a Circuit for the page; None where it keeps no edge."""
     if "kept" in result.parts and not result.parts["kept"].values.any():
         return None

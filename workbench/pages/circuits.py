@@ -150,7 +150,7 @@ class CircuitsPage:
         """'light' or 'dark'."""
         return "dark" if self.page.dark_theme else "light"
 
-    def _width(self, half: bool) -> float:
+    def _width(self, half: bool) -> int | float:
         whole = self.ruler.pixels or 1000
         return (whole - 12) / 2 - PADDING - 2 if half else whole - PADDING - 2
 
@@ -186,7 +186,7 @@ class CircuitsPage:
         self.size.show(self.theme, width)
         self.map.show(None if shown is None else self._map(shown, width))
 
-    def _map(self, result: Result, width: float) -> Any:
+    def _map(self, result: Result, width: int | float) -> Any:
         looked = self.view.attention
         made = network(result, self.theme, width) if isinstance(result, Circuit) else drawn(result, self.theme, width)
         if made is None or looked.layer is None:

@@ -17,7 +17,7 @@ LEAST = 300
 PADDING = 24
 
 
-def drawn(result: Result, theme: str, width: float, **options: Any) -> Any:
+def drawn(result: Result, theme: str, width: int | float, **options: Any) -> Any:
     """The figure of a result for a page, on the page's own background."""
     made = figure(result, theme=theme, width=max(LEAST, width), **options)
     return made.update_layout(paper_bgcolor="rgba(0,0,0,0)", dragmode=False)

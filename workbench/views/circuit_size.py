@@ -116,7 +116,9 @@ class CircuitSize:
 
     def words(self, size: int) -> str:
         """One line on this size: edges asked for and kept, and the faithfulness or why there is none."""
-        said = f"{size:,} edges asked for, {self.kept(size).sum():,} kept after pruning · "
+        count = int(self.kept(size).sum())
+        none = "" if count else ": none lies on a path from the input to the logits"
+        said = f"{size:,} edges asked for, {count:,} kept after pruning{none} · "
         found = self.measured(size)
         if found is None:
             return said + f"faithfulness was not measured: {MEASURED_BY}"
