@@ -71,7 +71,7 @@ class Chart(pn.custom.JSComponent):
     """
 
     def __init__(self, click: Callable[[Any, dict], None] | None = None, **settings: Any):
-        # Without a width of its own: a column is never narrower than its children's, and so would not shrink with the window.
+        # Without a width and height of its own: what holds it takes them for the least it may have, and never shrinks again.
         super().__init__(visible=False, margin=0, sizing_mode="stretch_width", css_classes=["clicks"] * bool(click), **settings)
         self._click, self._made = click, None
         self.param.watch(self._was_clicked, "clicked")
@@ -82,7 +82,7 @@ class Chart(pn.custom.JSComponent):
         if made is None:
             self.param.update(figure="", visible=False)
             return
-        self.param.update(figure=made.to_json(), height=made.layout.height, visible=True)
+        self.param.update(figure=made.to_json(), visible=True)
 
     def _was_clicked(self, event: Any) -> None:
         if self._click is not None and self._made is not None and event.new:
