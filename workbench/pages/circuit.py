@@ -13,7 +13,7 @@ from workbench.views.circuit_size import CircuitSize
 from workbench.views.circuits import Circuits
 
 # More edges than this are a tangle.
-DRAWN = 200
+DRAWN = 100
 
 
 class Size:

@@ -102,8 +102,8 @@ def _layout(graph: Graph, names: set[str]) -> dict[str, tuple[float, int]]:
     for row, boxes in rows.items():
         boxes.sort()
         for index, (_, name) in enumerate(boxes):
-            # Rows are shifted against each other, so that an edge past a row does not run through its only box.
-            shift = 0.35 if row % 4 in (1, 2) else -0.35
+            # Rows are shifted against each other, each by its own share, so that edges past a row miss its only box.
+            shift = 2.4 * ((row + 1) * 0.618 % 1 - 0.5)
             places[name] = (
                 index - (len(boxes) - 1) / 2 + (shift if len(boxes) == 1 and 0 <= row < 2 * graph.n_layers else 0),
                 row,
