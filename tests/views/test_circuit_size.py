@@ -174,8 +174,8 @@ def places(made):
     return {
         name: {"curveNumber": index, "x": x, "y": y}
         for index, trace in enumerate(made.data)
-        if trace.customdata is not None
-        for name, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)
+        if isinstance(trace.meta, (list, tuple))
+        for name, x, y in zip(trace.meta, trace.x, trace.y, strict=True)
     }
 
 

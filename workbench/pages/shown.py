@@ -27,8 +27,8 @@ def marked(made: Any, cell: Cell, theme: str) -> Any:
     """The figure with a frame around a cell, in every panel that has it; in a network, around a head."""
     colour = {"light": "#111111", "dark": "#ffffff"}[theme]
     for trace in made.data:
-        if trace.type == "scatter" and trace.customdata is not None and f"a{cell.layer}.h{cell.head}" in trace.customdata:
-            at = list(trace.customdata).index(f"a{cell.layer}.h{cell.head}")
+        if trace.type == "scatter" and isinstance(trace.meta, (list, tuple)) and f"a{cell.layer}.h{cell.head}" in trace.meta:
+            at = list(trace.meta).index(f"a{cell.layer}.h{cell.head}")
             half = trace.marker.size / 2 + 2
             return made.add_shape(
                 type="rect", xsizemode="pixel", ysizemode="pixel", xanchor=trace.x[at], yanchor=trace.y[at],

@@ -151,7 +151,7 @@ def _edges(fig, ends, scores, result: Circuit, names: list[tuple[str, str]], the
             mode="markers",
             marker={"size": 9, "opacity": 0},
             hoverinfo="text",
-            customdata=["->".join(name) for name in names],
+            meta=["->".join(name) for name in names],
             hovertext=[
                 f"<b>{text.safe(' → '.join(name))}</b><br>{score:.4g} {text.safe(result.unit)}"
                 for name, score in zip(names, scores, strict=True)
@@ -179,7 +179,7 @@ def _nodes(fig, places: dict[str, tuple[float, int]], scores, result: Circuit, t
             marker={"size": box, "symbol": "square", "color": of.paper, "line": {"color": of.quiet, "width": 1}},
             text=[text.safe(_short(name)) for name in names],
             textfont={"size": 10 if box > 26 else 9, "color": of.ink},
-            customdata=names,
+            meta=names,
             hoverinfo="text",
             hovertext=about,
         )

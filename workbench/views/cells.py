@@ -45,9 +45,9 @@ def _head_at(result: Circuit, figure: Any, point: Mapping[str, Any]) -> Cell | N
         x, y = float(point["x"]), float(point["y"])
     except (KeyError, TypeError, ValueError, IndexError):
         return None
-    if trace.customdata is None:
+    if not isinstance(trace.meta, (list, tuple)):
         return None
-    places = zip(trace.x, trace.y, trace.customdata, strict=True)
+    places = zip(trace.x, trace.y, trace.meta, strict=True)
     name = next((name for across, up, name in places if np.allclose((across, up), (x, y))), "")
     graph = graph_from(result)
     for node in reversed(str(name).split("->")):
