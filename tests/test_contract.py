@@ -33,9 +33,17 @@ def method(request):
     return METHODS[request.param]
 
 
+@pytest.fixture(scope="module")
+def results():
+    """What each method gives on the same model and pairs, computed once; no test changes a result."""
+    return {}
+
+
 @pytest.fixture
-def result(method, llama):
-    return method(llama, toy_pairs(llama))
+def result(method, llama, results):
+    if method.name not in results:
+        results[method.name] = method(llama, toy_pairs(llama))
+    return results[method.name]
 
 
 def test_id_is_the_same_everywhere(method):
