@@ -84,7 +84,7 @@ def against_the_library(repeats: int) -> dict[str, Any]:
         model = load(str(folder), device="cpu")
         pairs = random_pairs(model)
         us = timed(lambda: METHODS["eap"](model, pairs, gradient_at="corrupt"), repeats, "cpu")
-        them = timed(lambda: their_edges(model, pairs), 1, "cpu", warm_up=False)
+        them = timed(lambda: their_edges(model, pairs), 1, "cpu")
         theirs = np.array([them.value[name] for name in us.value.names()])
         start = (
             "from bench.circuits import *\nimport warnings; warnings.simplefilter('ignore')\n"

@@ -12,7 +12,7 @@ import numpy as np
 
 from workbench.edges.measure import auroc, framed, precision_recall
 from workbench.edges.run import Circuits
-from workbench.edges.search import BY_SIZE, Ranking, curves
+from workbench.edges.search import curves
 from workbench.edges.wiring import Wiring
 from workbench.graph import Graph
 from workbench.known import known_names, known_pairs, wired
@@ -21,6 +21,7 @@ from workbench.methods.discover import halves
 from workbench.models import load
 from workbench.pairs import Pairs
 from workbench.result import Circuit, Scores
+from workbench.select import BY_SIZE, Ranking
 
 SHOWN = (0.01, 0.05, 0.1)
 
@@ -92,7 +93,7 @@ def _row(label: str, seed: int, seconds: float, scores: np.ndarray, circuits: Ci
 def as_edges(found: Any, model: Any) -> np.ndarray:
     """A score per edge, of a method of edges or of heads."""
     if isinstance(found, Circuit):
-        return np.nan_to_num(found.edge_scores.values)
+        return found.edge_scores.values
     return edges_between(heads_of(found), Wiring(model).graph)
 
 
@@ -123,26 +124,30 @@ def on_known_models(seeds: list[int], n: int = 16) -> list[dict[str, Any]]:
         for entry in ENTRIES:
             for seed in seeds:
                 found = METHODS[entry.method](model, known_pairs(model, name, n=n, seed=seed), **entry.params)
-                scores, truth, what = _compared(found, known)
+                scores, truth, what, names = _compared(found, known)
                 chosen = np.zeros(len(scores), bool)
                 chosen[np.argsort(-scores, kind="stable")[: int(truth.sum())]] = True
                 row = {"model": name, "method": entry.label, "of": what, "seed": seed, "auroc": auroc(scores, truth)}
-                rows.append(row | {"precision": precision_recall(chosen, truth)[0]})
+                row["precision"] = precision_recall(chosen, truth)[0]
+                row["false"] = [names[index] for index in np.flatnonzero(chosen & ~truth)]
+                row["missed"] = [names[index] for index in np.flatnonzero(truth & ~chosen)]
+                rows.append(row)
     return rows
 
 
-def _compared(found: Any, known: Any) -> tuple[np.ndarray, np.ndarray, str]:
-    """Sizes of scores, what is true of them, and what they are scores of."""
+def _compared(found: Any, known: Any) -> tuple[np.ndarray, np.ndarray, str, list[str]]:
+    """Sizes of scores, what is true of them, and what they are scores of, in a word and each by name."""
     graph = known.graph
     if isinstance(found, Circuit):
-        return np.abs(np.nan_to_num(found.edge_scores.values)), known.mask[graph.edge_list], "edges"
-    nodes = graph.nodes(known.mask)
-    truth = np.concatenate([nodes[graph.heads(layer)] for layer in range(graph.n_layers)])
-    return np.abs(heads_of(found)).ravel(), truth, "heads"
+        scores = np.abs(np.nan_to_num(found.edge_scores.values))
+        return scores, known.mask[graph.edge_list], "edges", found.names().tolist()
+    heads = np.concatenate([np.arange(graph.n_sources)[graph.heads(layer)] for layer in range(graph.n_layers)])
+    names = [graph.sources[head] for head in heads]
+    return np.abs(heads_of(found)).ravel(), graph.nodes(known.mask)[heads], "heads", names
 
 
 def sampled(graph: Graph, estimates: dict[str, np.ndarray], n: int, seed: int) -> dict[str, np.ndarray]:
-    """Edges to patch exactly: half of them drawn evenly, and others drawn by their size, averaged over the estimates."""
+    """Edges to patch exactly, three times n: drawn evenly, drawn by their size averaged over the estimates, and the largest."""
     rng = np.random.default_rng(seed)
     weight = sum(np.abs(scores) / np.abs(scores).sum() for scores in estimates.values())
     return {

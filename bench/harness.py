@@ -60,10 +60,8 @@ def run_bench(asked: argparse.Namespace) -> None:
         figures["forecasts"] = circuits.forecasts()
         _say(f"forecasts of memory: {figures['forecasts']}")
     if "methods" in wanted:
-        seeds = list(range(min(3, asked.seeds)))
-        figures["methods"] = compare.on_real_model(
-            model, lambda seed: TASKS["ioi"](model, n=2 * asked.n, seed=seed), seeds, _say
-        )
+        sets = {seed: TASKS["ioi"](model, n=2 * asked.n, seed=seed) for seed in range(min(3, asked.seeds))}
+        figures["methods"] = compare.on_real_model(model, sets, _say)
     if "known" in wanted:
         figures["known"] = compare.on_known_models(list(range(asked.seeds)))
     if "edge_correlations" in wanted:

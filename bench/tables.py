@@ -95,16 +95,16 @@ def method_table(figures: dict[str, Any]) -> str:
     if not rows:
         return ""
     shares = [name for name in rows[0] if name.startswith("at ")]
-    columns = [*(f"faithfulness of {float(name[3:]):.0%}" for name in shares), "CPR", "CMD", "seconds"]
+    columns = [*(f"faithfulness of {float(name[3:]):.0%}" for name in shares), "CPR", "CMD", "seconds, least"]
     lines = [
         "",
         "",
-        "| found on 8 pairs, reported on 8 others | " + " | ".join(columns) + " |",
+        "| found on one half, reported on the other | " + " | ".join(columns) + " |",
         "|---|" + "---|" * len(columns),
     ]
     for method in dict.fromkeys(row["method"] for row in rows):
         own = [row for row in rows if row["method"] == method]
-        seconds = f"{mean(row['seconds'] for row in own):.1f}" if own[0]["seconds"] else ""
+        seconds = f"{min(row['seconds'] for row in own):.1f}" if own[0]["seconds"] else ""
         cells = [*(spread(own, name) for name in (*shares, "cpr", "cmd")), seconds]
         lines.append(f"| {_called(method)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -129,7 +129,17 @@ def known_table(figures: dict[str, Any]) -> str:
             here = [row for row in own if row["model"] == name]
             cells.append(f"{spread(here, 'auroc', 3)}, {spread(here, 'precision')}")
         lines.append(f"| {_called(method)} | {own[0]['of']} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "\n".join(lines) + wrong_table(rows)
+
+
+def wrong_table(rows: list[dict[str, Any]], model: str = "decoy") -> str:
+    """What each method took for true on a model made to fool some, and what it left out; of the first set of prompts."""
+    here = [row for row in rows if row["model"] == model and row["seed"] == rows[0]["seed"] and row.get("false")]
+    lines = ["", "", f"| wrong on `{model}` | taken, though false | left out, though true |", "|---|---|---|"]
+    for row in here:
+        told = [", ".join(f"`{name}`" for name in row[kind]) for kind in ("false", "missed")]
+        lines.append(f"| {_called(row['method'])} | {told[0]} | {told[1]} |")
+    return "\n".join(lines) if here else ""
 
 
 def _called(label: str) -> str:

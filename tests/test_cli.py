@@ -417,3 +417,27 @@ def test_tables_are_aligned_and_stay_on_their_lines(capsys):
     assert capsys.readouterr().out.splitlines() == ["a           b     c", "+1.5        x\\ny", "-0.0001234        3"]
     cli._print_table([])
     assert not capsys.readouterr().out
+
+
+def test_a_circuit_is_measured_stored_or_in_a_file(say, tmp_path):
+    words = ["--model", "tiny:repeat", "--task", "repeated_tokens", "--device", "cpu", "--n", "12"]
+    assert cli.main(["run", "discover", *words, "--n-edges", "40", "--random", "0", "--resamples", "0"]) == 0
+    say("show")
+    (entry,) = Store().list()
+    kept = Store().get(entry.key)
+    code, out, _ = say("measure", entry.key, *words, "--seed", "5", "--nodes")
+    assert code == 0
+    rows = dict(line.rsplit(None, 1) for line in out.splitlines() if re.match(r"(faithfulness|edges|a\d|m\d)", line))
+    assert float(rows["edges"]) == kept.parts["kept"].values.sum()
+    assert any(name.startswith("a") for name in rows)
+    file = tmp_path / "circuit.json"
+    say("export", entry.key, str(file))
+    again = say("measure", str(file), *words, "--seed", "5")[1]
+    assert (
+        rows["faithfulness"]
+        == dict(line.rsplit(None, 1) for line in again.splitlines() if "faithfulness" in line)["faithfulness"]
+    )
+    code, _, err = say("measure", str(file), "--model", "tiny:repeat", "--task", "ioix")
+    assert (code, err.count("\n")) == (2, 1)
+    code, _, err = say("measure", "ffff", *words)
+    assert (code, err.splitlines()[-1].startswith("workbench: ")) == (2, True)

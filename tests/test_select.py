@@ -26,10 +26,15 @@ def test_top_takes_the_largest_by_size_or_by_sign():
     assert not select.top(GRAPH, values, 0).any()
 
 
-def test_threshold_takes_what_reaches_it():
+def test_edges_without_a_score_rank_last():
     values = scores()
-    assert (kept(select.threshold(GRAPH, values, 1.0)) == (np.abs(values) >= 1)).all()
-    assert (kept(select.threshold(GRAPH, values, 1.0, absolute=False)) == (values >= 1)).all()
+    values[3] = np.nan
+    for absolute in (True, False):
+        ranking = select.Ranking(GRAPH, values, absolute=absolute)
+        assert ranking.order()[-1] == 3
+        assert not kept(ranking.circuit(GRAPH.n_edges - 1))[3]
+        expected = GRAPH.pruned(select.top(GRAPH, np.nan_to_num(values, nan=-99 * (not absolute)), 9, absolute))
+        assert (ranking.circuit(9) == expected).all()
 
 
 def test_greedy_is_the_best_edge_into_what_is_there_each_time():
@@ -64,13 +69,13 @@ def test_jaccard_and_stability():
     one, other = np.array([1, 1, 0, 0], bool), np.array([1, 0, 1, 0], bool)
     assert select.jaccard(one, other) == pytest.approx(1 / 3)
     same = np.repeat(scores()[None], 6, 0)
-    assert select.stability(GRAPH, same, 8, 20, 0) == (1.0, 0.0)
+    assert select.Ranking(GRAPH, scores()).stability(same, 8, 20, 0) == (1.0, 0.0)
     noise = np.random.default_rng(0).normal(size=(6, GRAPH.n_edges))
-    mean, sd = select.stability(GRAPH, noise, 8, 20, 0)
+    mean, sd = select.Ranking(GRAPH, scores()).stability(noise, 30, 20, 0)
     assert 0 < mean < 0.8
     assert sd > 0
     with pytest.raises(BadInput, match="at least 2 prompts"):
-        select.stability(GRAPH, same[:1], 8, 20, 0)
+        select.Ranking(GRAPH, scores()).stability(same[:1], 8, 20, 0)
 
 
 def test_sizes_are_shares_of_all_edges_and_too_many_are_told():

@@ -34,6 +34,7 @@ _HOME = {
     "agreement": "workbench.methods",
     "card": "workbench.models",
     "custom": "workbench.tasks",
+    "faithfulness": "workbench.methods",
     "figure": "workbench.plots",
     "load": "workbench.models",
     "read_circuit": "workbench.formats",

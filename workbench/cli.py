@@ -64,6 +64,13 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     importing.add_argument("file", type=Path, help="the file; its ending says what it is")
     importing.add_argument("--html", type=Path, help="write the figure to a self-contained HTML file")
     importing.add_argument("--rows", type=int, default=15, help="edges to print (15)")
+    measuring = verb("measure", measure, "how faithful a circuit is, stored or in a file, on a model and a task")
+    measuring.add_argument("circuit", help="key of a stored result, or a file that `import` reads")
+    _question_flags(measuring)
+    measuring.add_argument("--metric", default="logit_diff", help="logit_diff, prob_diff, log_prob, kl")
+    measuring.add_argument("--ablation", default="corrupt", help="corrupt, mean, zero")
+    measuring.add_argument("--reference", help="a published circuit to compare with: ioi, greater_than, docstring")
+    measuring.add_argument("--nodes", action="store_true", help="how much faithfulness each node is worth")
     demonstrating = verb("demo", demo, "find out which parts of a model do indirect object identification; writes a report")
     demonstrating.add_argument("--model", default="smollm2-135m")
     demonstrating.add_argument("--n", type=int, default=8, help="pairs (8)")
@@ -89,6 +96,22 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 def _run_flags(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     """Flags of `run`: the model's and the task's, and, once the method is named, the method's own."""
     parser.add_argument("method", help="id of a method; `workbench methods` lists them")
+    _question_flags(parser)
+    parser.add_argument("--again", action="store_true", help="compute even if the result is stored")
+    parser.add_argument("--html", type=Path, help="write the figure to a self-contained HTML file")
+    parser.add_argument("--rows", type=int, default=15, help="cells to print (15)")
+    for name, parameter in _method_params(words).items():
+        if name == "seed":
+            continue
+        flag = "--" + name.replace("_", "-")
+        if isinstance(parameter.default, bool):
+            parser.add_argument(flag, dest=f"p_{name}", action=argparse.BooleanOptionalAction, default=None)
+        else:
+            parser.add_argument(flag, dest=f"p_{name}", metavar="VALUE", help=_help(parameter))
+
+
+def _question_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags of the model and the task."""
     parser.add_argument(
         "--model", default="smollm2-135m", help="catalogue name, hub name, folder, .gguf, tiny:NAME, known:NAME"
     )
@@ -101,17 +124,6 @@ def _run_flags(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (cuda where there is one)")
     parser.add_argument("--dtype", default="float32", help="float32, bfloat16, float16, float64")
-    parser.add_argument("--again", action="store_true", help="compute even if the result is stored")
-    parser.add_argument("--html", type=Path, help="write the figure to a self-contained HTML file")
-    parser.add_argument("--rows", type=int, default=15, help="cells to print (15)")
-    for name, parameter in _method_params(words).items():
-        if name == "seed":
-            continue
-        flag = "--" + name.replace("_", "-")
-        if isinstance(parameter.default, bool):
-            parser.add_argument(flag, dest=f"p_{name}", action=argparse.BooleanOptionalAction, default=None)
-        else:
-            parser.add_argument(flag, dest=f"p_{name}", metavar="VALUE", help=_help(parameter))
 
 
 def _method_params(words: Sequence[str]) -> dict[str, inspect.Parameter]:
@@ -310,6 +322,41 @@ def import_circuit(asked: argparse.Namespace) -> None:
     _print_result(result, asked.rows)
     if asked.html:
         _write_html([result], asked.html)
+
+
+def measure(asked: argparse.Namespace) -> None:
+    """Measure a circuit that is there already, store and print it."""
+    from workbench.errors import one_of
+    from workbench.formats import read_circuit
+    from workbench.methods import faithfulness
+    from workbench.metrics import METRICS
+    from workbench.models import load
+    from workbench.result import Circuit
+    from workbench.store import Store
+
+    one_of("metric", asked.metric, METRICS)
+    store = Store()
+    circuit = read_circuit(Path(asked.circuit)) if Path(asked.circuit).suffix else store.get(asked.circuit)
+    if not isinstance(circuit, Circuit):
+        raise BadInput(f"measure must be given a circuit; got {asked.circuit!r}, which is none. Use a key of discover.")
+    _check_task(asked)
+    model = load(asked.model, device=asked.device, dtype=asked.dtype)
+    told = faithfulness(
+        model, _pairs(asked, model), circuit, metric=asked.metric, ablation=asked.ablation, reference=asked.reference,
+        nodes=asked.nodes, seed=asked.seed,
+    )  # fmt: skip
+    store.put(told)
+    print(told.title)
+    for name in ("summary", "minimality"):
+        if name in told.parts:
+            part = told.parts[name]
+            _print_table(
+                [
+                    {name: str(key), "value": float(value)}
+                    for key, value in zip(part[part.dims[0]].values, part.values, strict=True)
+                ]
+            )
+    print(f"\n{told.origin.caption()}")
 
 
 def demo(asked: argparse.Namespace) -> None:

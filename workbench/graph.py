@@ -240,8 +240,11 @@ class Graph:
             within(f"layer of {name!r}", layer, 0, self.n_layers)
         if kind in ("head", "q"):
             within(f"head of {name!r}", head, 0, self.n_heads)
-        hint = {"key_value": "per key-value head: 'a0.kv0<k>'", "query": "per query head: 'a0.h0<k>'"}[self.readers]
-        raise BadInput(f"{what} must be a node of this graph; got {name!r}. Its keys and values are read {hint}.")
+        hint = ""
+        if kind in ("k", "v"):
+            how = {"key_value": "per key-value head: 'a0.kv0<k>'", "query": "per query head: 'a0.h0<k>'"}[self.readers]
+            hint = f" Its keys and values are read {how}."
+        raise BadInput(f"{what} must be a node of this graph; got {name!r}.{hint}")
 
     @property
     def readers(self) -> str:

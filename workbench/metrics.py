@@ -83,11 +83,12 @@ MetricName = Literal["logit_diff", "prob_diff", "log_prob", "kl"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric with its id and unit."""
+    """A metric with its id and unit; `worse` is +1 where more is further from the clean behaviour, else -1."""
 
     name: str
     unit: str
     measure: Callable[[Logits, Answers], PerPrompt]
+    worse: int = -1
 
 
 METRICS: dict[str, Metric] = {
@@ -96,7 +97,7 @@ METRICS: dict[str, Metric] = {
         Metric("logit_diff", "logits", logit_diff),
         Metric("prob_diff", "probability", prob_diff),
         Metric("log_prob", "nats", log_prob),
-        Metric("kl", "nats", kl),
+        Metric("kl", "nats", kl, worse=+1),
     )
 }
 

@@ -10,6 +10,7 @@ A method wraps its long loop in `track` and may `show` what it has so far. Whoev
 Context variables are per thread: a worker thread enters these contexts itself.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -95,12 +96,38 @@ def show(make: Callable[[], Any]) -> None:
         viewer(make)
 
 
+# Numbers of a finished piece worth a place on disk; what is larger is computed again after a kill.
+LARGEST = 20_000_000
+
+
+def remembered(name: str, make: Callable[[], Any]) -> Any:
+    """The array that a killed run wrote down under `name`; else what `make` gives, which is then written down.
+
+    The name must tell all that the piece depends on and the run's Origin does not: see `digest`.
+    """
+    ledger = _ledger.get()
+    found = None if ledger is None else ledger.get(name)
+    if found is None:
+        found = make()
+        if ledger is not None and found.size <= LARGEST:
+            ledger.put(name, found)
+    return found
+
+
+def digest(*parts: Any) -> str:
+    """Twelve digits that differ when what is said of a piece differs."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part if isinstance(part, bytes) else repr(part).encode())
+    return found.hexdigest()[:12]
+
+
 class Bar:
     """A progress bar, or the listener standing in for it; `advance` reports and may raise Stopped."""
 
     def __init__(self, label: str, total: int | float | None, unit: str = "it", bytes: bool = False):
         self._listener = _listener.get()
-        self._label, self._total, self._done = label, total, 0.0
+        self._label, self._total, self.done = label, total, 0.0
         self._bar = None
         if self._listener is None:
             from tqdm.auto import tqdm
@@ -113,11 +140,11 @@ class Bar:
             self._listener(Step(label, 0.0, total))
 
     def advance(self, amount: int | float = 1) -> None:
-        self._done += amount
+        self.done += amount
         if self._bar is not None:
             self._bar.update(amount)
         if self._listener is not None:
-            self._listener(Step(self._label, self._done, self._total))
+            self._listener(Step(self._label, self.done, self._total))
 
     def close(self) -> None:
         if self._bar is not None:

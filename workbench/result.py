@@ -230,7 +230,7 @@ class Circuit(Result):
             BadInput: When none was measured.
         """
         if "curve" not in self.parts:
-            raise BadInput(f"the circuit must have a curve; got {self.title!r} without one. Use discover, or faithfulness.")
+            raise BadInput(f"the circuit must have a curve; got {self.title!r} without one. Use discover.")
         bands = {"lower": self.parts.get("curve_lower"), "upper": self.parts.get("curve_upper")}
         # The notes' own interval is that of the scores.
         notes = {"x": "edges asked for, before pruning", "sign": "1 is the whole model, 0 the ablated one"}

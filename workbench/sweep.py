@@ -199,7 +199,6 @@ def sweep(
         Stopped: Within one batch of being asked to.
     """
     engine = _Engine(model, base, site, slots, replacement, same_before, metric, answers)
-    ledger = progress.ledger()
     idle = [index for index, cell in enumerate(cells) if engine.is_idle(cell)]
     if idle:
         yield idle, engine.base_values().expand(len(idle), -1).cpu().double().numpy()
@@ -208,11 +207,9 @@ def sweep(
     with progress.bar(label, sum(map(len, batches)), unit="cell") as bar:
         for batch in batches:
             name = f"{label}/{site}/{batch[0][0]}-{batch[-1][0]}-{len(batch)}"
-            values = None if ledger is None else ledger.get(name)
-            if values is None:
-                values = engine.run([cell for _, cell in batch]).cpu().double().numpy()
-                if ledger is not None:
-                    ledger.put(name, values)
+            values = progress.remembered(
+                name, lambda batch=batch: engine.run([cell for _, cell in batch]).cpu().double().numpy()
+            )
             yield [index for index, _ in batch], values
             bar.advance(len(batch))
 

@@ -10,16 +10,20 @@ import pytest
 import torch
 
 from tests import families
-from tests.conftest import toy_pairs
+from tests.conftest import Memory, toy_pairs
 from tests.edges.conftest import scores_of
+from workbench.edges.estimate import Batch, mean_writes
 from workbench.edges.exact import patched
 from workbench.edges.gradients import read_gradients
 from workbench.edges.run import Circuits, stacked
 from workbench.edges.wiring import Wiring
 from workbench.errors import BadInput
+from workbench.known import known_pairs, wired
 from workbench.methods import METHODS
 from workbench.metrics import METRICS, answers_of
 from workbench.models import load
+from workbench.progress import keeping, listening
+from workbench.sites import Site
 
 ABLATIONS = ("corrupt", "mean", "zero")
 READERS = ("query", "key_value")
@@ -280,3 +284,89 @@ def test_circuits_that_rest_on_another_are_not_run_below(circuits_of, family):
         whole = circuits.measure(stacked(masks))
         assert torch.allclose(circuits.resting_on(ground).measure(stacked(masks), from_layer=1), whole, atol=1e-5)
         assert (circuits.measure(stacked(masks), from_layer=1) - whole).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("method", ["eap_ig", "edge_patch"])
+def test_of_a_distance_plus_helps_too(method):
+    """The distance from the clean answer rises when a true edge is ablated, and the logit difference falls."""
+    model, known = load("known:induction", device="cpu"), wired("induction")
+    pairs = known_pairs(model, "induction", n=8)
+    for metric in ("logit_diff", "kl"):
+        scores = METHODS[method](model, pairs, metric=metric).values.values
+        assert (scores[known.mask[known.graph.edge_list]] > 0).all(), metric
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_paths_of_activations_start_where_their_sources_are_ablated(model_of, family):
+    model = model_of(family)
+    pairs, wiring = toy_pairs(model, n=4), Wiring(model)
+    mean = mean_writes(wiring, pairs)
+    for layer in range(model.cfg.n_layers):
+        for name in ("attn_out", "mlp_out"):
+            site = Site(name, layer)
+            starts = {kind: Batch(wiring, pairs, METRICS["logit_diff"], None, kind, mean).ablated(site) for kind in ABLATIONS}
+            corrupt = wiring.record(pairs.corrupt, pairs.end)[0].kept[site]
+            assert torch.allclose(starts["corrupt"], corrupt, atol=1e-5)
+            if not hasattr(model.blocks[0], "ln1_post"):
+                assert torch.allclose(starts["mean"], corrupt.mean((0, 1)).expand_as(corrupt), atol=1e-5)
+            # With every source silent the same is left everywhere: a bias, or nothing.
+            assert torch.allclose(starts["zero"], starts["zero"][:1, :1].expand_as(corrupt), atol=1e-5)
+
+
+def test_the_mean_over_ragged_prompts_does_not_depend_on_how_they_are_batched(llama, monkeypatch):
+    from workbench.edges import forecast
+
+    pairs = toy_pairs(llama, n=6, ragged=True)
+    by_length = pairs.select(sorted(range(6), key=lambda prompt: int(pairs.lengths[prompt])))
+    whole = METHODS["eap"](llama, by_length, ablation="mean")
+    monkeypatch.setattr(forecast, "TOKENS", {"cpu": 21})
+    assert np.allclose(METHODS["eap"](llama, by_length, ablation="mean").values, whole.values, atol=1e-6)
+    circuits = Circuits(Wiring(llama), by_length, "logit_diff", "mean")
+    assert np.allclose(scores_of(circuits).mean(0)[circuits.wiring.graph.edge_list], whole.values, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["eap", "eap_ig"])
+def test_a_killed_scoring_goes_on_from_its_batches(llama, monkeypatch, method):
+    from workbench.edges import estimate, forecast
+
+    pairs, kept, budget, real = toy_pairs(llama, n=6), Memory(), [4], estimate.read_gradients
+    monkeypatch.setattr(forecast, "TOKENS", {"cpu": 14})
+    whole = METHODS[method](llama, pairs)
+
+    def killed(*args):
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(estimate, "read_gradients", killed)
+    budget[0] = 2 if method == "eap" else 7
+    with keeping(kept), pytest.raises(KeyboardInterrupt):
+        METHODS[method](llama, pairs)
+    assert 0 < len(kept) < 3
+    left = budget[0] = 100
+    with keeping(kept):
+        again = METHODS[method](llama, pairs)
+    assert left - budget[0] == (3 - (2 if method == "eap" else 1)) * (1 if method == "eap" else 5)
+    assert np.array_equal(again.values, whole.values)
+
+
+def test_stop_is_heard_after_every_pass(llama):
+    steps = []
+    with listening(lambda step: steps.append((step.done, step.total))):
+        METHODS["eap_ig"](llama, toy_pairs(llama), path="activations", steps=2)
+    assert len(steps) == 1 + (2 * llama.cfg.n_layers + 1) * 2 + 1
+    assert steps[-1][0] == steps[-1][1]
+
+
+def test_circuits_remember_what_was_measured(llama, monkeypatch):
+    circuits = Circuits(Wiring(llama), toy_pairs(llama))
+    masks = stacked([random_mask(circuits.wiring.graph, 0.5, seed) for seed in range(3)])
+    kept = Memory()
+    with keeping(kept):
+        first = circuits.measure(masks, label="curve")
+        monkeypatch.setattr(Circuits, "run", None)
+        again = circuits.measure(masks, label="curve")
+        assert torch.allclose(first, again)
+        with pytest.raises(TypeError):
+            circuits.measure(masks[:2], label="curve")

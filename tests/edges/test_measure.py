@@ -5,10 +5,10 @@ import pytest
 
 from workbench.edges.measure import Frame, areas, auroc, completeness, framed, measured, minimality, precision_recall
 from workbench.edges.run import Circuits
-from workbench.edges.search import Ranking, curves
+from workbench.edges.search import curves
 from workbench.edges.wiring import Wiring
 from workbench.errors import BadInput
-from workbench.select import SHARES
+from workbench.select import SHARES, Ranking
 from workbench.tasks import TASKS
 
 

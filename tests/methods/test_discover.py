@@ -9,13 +9,14 @@ from workbench.edges import search
 from workbench.edges.exact import patched
 from workbench.edges.measure import Frame, completeness, framed, measured
 from workbench.edges.run import Circuits
-from workbench.edges.search import Ranking, smallest
+from workbench.edges.search import smallest
 from workbench.edges.wiring import Wiring
 from workbench.errors import BadInput
 from workbench.known import known_pairs, wired
 from workbench.methods import METHODS
 from workbench.methods.discover import SCORERS, halves
 from workbench.models import load
+from workbench.select import Ranking
 
 DISCOVER = METHODS["discover"]
 

@@ -1,11 +1,11 @@
 """First-order scores of all edges, a few prompts at a time: what EAP, EAP-IG and RelP on edges share.
 
-Sign, for all of them and for exact edge patching: how much the metric falls when the edge carries the ablated value; +
-helps. (EAP-IG writes the loss -metric and corrupt - clean: the same number.)
+Sign, for all of them and for exact edge patching: how much worse the metric gets when the edge carries the ablated value, so
+that + helps: how much it falls, or for a distance (kl) rises. (EAP-IG writes the loss and corrupt - clean: the same number.)
 """
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -19,12 +19,12 @@ from workbench.edges.forecast import prompts_at_once
 from workbench.edges.gradients import Gradients, read_gradients
 from workbench.edges.scores import Tally, contract, on_edges
 from workbench.edges.wiring import Wiring, Writes
-from workbench.effects import mean_of
 from workbench.errors import BadInput
 from workbench.graph import Graph, graph_from
 from workbench.metrics import Answers, Metric, answers_of, metric_named
 from workbench.pairs import Pairs
 from workbench.result import Circuit
+from workbench.sites import Site
 from workbench.sweep import Run
 
 GradientAt = Literal["clean", "corrupt", "both"]
@@ -36,17 +36,31 @@ FLAT = 1e-7
 
 
 class Batch:
-    """Some prompts' two runs, and gradients on request."""
+    """Some prompts' two runs, and gradients on request.
 
-    def __init__(self, wiring: Wiring, pairs: Pairs, metric: Metric, rules: Sequence[str] | None):
+    Attributes:
+        moved: What every source writes on clean, less what it writes ablated.
+    """
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        pairs: Pairs,
+        metric: Metric,
+        rules: Sequence[str] | None,
+        ablation: str,
+        mean: Writes | None,
+    ):
         self.wiring, self.pairs, self.metric, self.rules = wiring, pairs, metric, rules
         device = wiring.model.cfg.device
         self.tokens = {"clean": pairs.clean.to(device), "corrupt": pairs.corrupt.to(device)}
         self.end = pairs.end.to(device)
         self.run: dict[str, Run] = {}
-        self.wrote: dict[str, Writes] = {}
+        wrote: dict[str, Writes] = {}
         for name, tokens in self.tokens.items():
-            self.run[name], self.wrote[name] = wiring.record(tokens, self.end)
+            self.run[name], wrote[name] = wiring.record(tokens, self.end)
+        ablated = {"corrupt": wrote["corrupt"], "zero": None, "mean": mean}[ablation]
+        self.moved = wrote["clean"] if ablated is None else wrote["clean"].each(torch.sub, ablated)
         self.answers: Answers = answers_of(pairs, device, self.run["clean"].logits)
 
     def measure(self, logits: Float[Tensor, "batch vocab"]) -> Float[Tensor, "batch"]:
@@ -56,6 +70,15 @@ class Batch:
     def values(self, name: str) -> Float[Tensor, "batch"]:
         """The metric per prompt of the clean or the corrupt run."""
         return self.measure(self.run[name].logits)
+
+    def ablated(self, site: Site) -> Tensor:
+        """What stands at attn_out or mlp_out with its sources ablated; of the input, what the corrupt prompt has."""
+        if site.name == "resid_pre":
+            # Not zero: there the first norm has no gradient.
+            return self.run["corrupt"].stream[0]
+        heads = site.name == "attn_out"
+        moved = self.wiring.heads(site.layer, self.moved.z[site.layer]).sum(1) if heads else self.moved.mlp[site.layer]
+        return self.run["clean"].kept[site] - moved
 
     def gradients(self, tokens: str = "clean", writes: dict | None = None) -> Gradients:
         """At every destination, in the clean or corrupt run, perhaps with something written."""
@@ -86,28 +109,26 @@ def estimated(
     wiring, measured = Wiring(model, readers), metric_named(metric)
     if by_position and not bool((pairs.lengths == pairs.lengths[0]).all()):
         raise BadInput("by_position must have prompts of one length; got several. Use by_position=False, or fix the template.")
+    if ablation == "mean" and len(pairs) < 2:
+        raise BadInput("ablation 'mean' must have at least 2 pairs; got 1. Make more pairs, or use 'corrupt'.")
     positions = pairs.clean.shape[1]
-    tally = Tally(wiring.graph.n_edges * (positions if by_position else 1), len(pairs))
+    tally = Tally(wiring.graph.n_edges * (positions if by_position else 1), len(pairs), keep=not by_position)
     clean, corrupt, steepest = [], [], 0.0
     mean = mean_writes(wiring, pairs) if ablation == "mean" else None
-    with progress.bar(title, len(pairs), unit="prompt") as bar:
-        for some in batches(wiring, pairs, min(HELD, n_passes), rules):
-            batch = Batch(wiring, some, measured, rules)
-            wrote = batch.wrote["clean"]
-            difference = wrote if ablation == "zero" else wrote - (mean_at(mean, wrote) if mean else batch.wrote["corrupt"])
-            total, count = np.zeros((len(some), tally.n_edges), np.float32), 0
-            found_by = iter(passes(batch))
-            while gradients := list(itertools.islice(found_by, HELD)):
-                steepest = max([steepest, *(float(each.logits.abs().max()) for each in gradients)])
-                first, count = 0, count + len(gradients)
-                for scores in contract(wiring, difference, gradients, by_position):
-                    total[first : first + len(scores)] += len(gradients) * on_edges(wiring, scores).reshape(len(scores), -1)
-                    first += len(scores)
-            total /= count
-            tally.add(total)
-            clean.append(batch.values("clean"))
-            corrupt.append(batch.values("corrupt"))
-            bar.advance(len(some))
+    with progress.bar(title, len(pairs) * n_passes, unit="pass") as bar:
+        for place, some in enumerate(batches(wiring, pairs, min(HELD, n_passes), rules, by_position)):
+            before = bar.done
+
+            def work(some: Pairs = some) -> Float[np.ndarray, "batch number"]:
+                batch = Batch(wiring, some, measured, rules, ablation, mean)
+                return _scored(batch, passes(batch), tally.n_edges, by_position, partial(bar.advance, len(some)))
+
+            found = progress.remembered(f"{title}/{place}-{len(some)}", work)
+            clean.append(torch.from_numpy(found[:, 0]))
+            corrupt.append(torch.from_numpy(found[:, 1]))
+            steepest = max(steepest, float(found[:, 2].max()))
+            tally.add(found[:, 3:])
+            bar.advance(before + len(some) * n_passes - bar.done)
     if steepest <= FLAT:
         raise BadInput(
             f"the metric must change with the activations; got {metric!r} with no gradient. Distances have none where they "
@@ -123,13 +144,44 @@ def estimated(
         None if error is None else error.reshape(shape),
         {"clean": torch.cat(clean), "corrupt": torch.cat(corrupt)},
         {"sign": sign_note(ablation), **(notes or {})},
-        tally.each if not by_position else None,
+        tally.each,
     )
 
 
-def batches(wiring: Wiring, pairs: Pairs, held: int = 1, rules: Sequence[str] | None = None) -> Iterator[Pairs]:
+def _scored(
+    batch: Batch, found: Iterable[Gradients], n_scores: int, by_position: bool, tell: Callable[[], None]
+) -> Float[np.ndarray, "batch number"]:
+    """Per prompt the metric clean and corrupt, the steepest gradient at the end, and the scores averaged over passes."""
+    made = np.zeros((len(batch.pairs), 3 + n_scores), np.float32)
+    made[:, 0], made[:, 1] = (batch.values(run).float().cpu().numpy() for run in ("clean", "corrupt"))
+    total, count = made[:, 3:], 0
+    held: list[Gradients] = []
+
+    def multiply_out() -> None:
+        first = 0
+        for scores in contract(batch.wiring, batch.moved, held, by_position):
+            total[first : first + len(scores)] += len(held) * on_edges(batch.wiring, scores).reshape(len(scores), -1)
+            first += len(scores)
+        held.clear()
+
+    for gradients in found:
+        made[:, 2] = np.maximum(made[:, 2], gradients.logits.abs().amax((1, 2)).float().cpu().numpy())
+        held.append(gradients)
+        count += 1
+        if len(held) == HELD:
+            multiply_out()
+        tell()
+    if held:
+        multiply_out()
+    total *= -batch.metric.worse / count
+    return made
+
+
+def batches(
+    wiring: Wiring, pairs: Pairs, held: int = 1, rules: Sequence[str] | None = None, by_position: bool = False
+) -> Iterator[Pairs]:
     """The pairs, as many at once as may be held with the gradients of `held` passes."""
-    size = prompts_at_once(wiring, pairs, held, rules)
+    size = prompts_at_once(wiring, pairs, held, rules, by_position)
     if size >= len(pairs):
         yield pairs
         return
@@ -144,26 +196,21 @@ def mean_writes(wiring: Wiring, pairs: Pairs) -> Writes:
         device = wiring.model.cfg.device
         _, wrote = wiring.record(some.corrupt.to(device), some.end.to(device))
         if pairs.same_layout:
-            weight = len(some)
-            share = wrote.each(lambda value, weight=weight: value.mean(0, keepdim=True) * weight)
+            share = wrote.each(lambda value: value.sum(0, keepdim=True))
+            count += len(some)
         else:
-            weight = int(some.lengths.sum())
-            share = wrote.each(lambda value, some=some, weight=weight: mean_of(some, value)[:1, :1] * weight)
+            real = torch.arange(some.clean.shape[1], device=device) < some.lengths.to(device).unsqueeze(1)
+            share = wrote.each(lambda value, real=real: value[real].sum(0).expand(1, 1, *value.shape[2:]))
+            count += int(some.lengths.sum())
         total = share if total is None else total.each(torch.add, share)
-        count += weight
     assert total is not None
     return total.each(lambda value: value / count)
-
-
-def mean_at(mean: Writes, like: Writes) -> Writes:
-    """The mean, shaped as some prompts' contributions."""
-    return like.each(lambda value, centre: centre.expand_as(value), mean)
 
 
 def sign_note(ablation: str) -> str:
     """The convention of edges' scores, in words for under a figure."""
     what = {"corrupt": "the corrupt prompt's value", "mean": "its mean over corrupt prompts", "zero": "zero"}[ablation]
-    return f"+ helps: how much the metric falls when the edge carries {what}"
+    return f"+ helps: how much worse the metric gets when the edge carries {what}"
 
 
 def as_circuit(
@@ -223,7 +270,7 @@ def kept_mask(circuit: Circuit) -> np.ndarray:
         BadInput: When nothing was selected.
     """
     if "kept" not in circuit.parts:
-        raise BadInput(f"the circuit must say which edges it keeps; got {circuit.title!r}, scores alone. Use discover or keep.")
+        raise BadInput(f"the circuit must say which edges it keeps; got {circuit.title!r}, scores alone. Use discover.")
     graph = graph_from(circuit)
     mask = np.zeros_like(graph.edges)
     mask[graph.edge_list] = circuit.parts["kept"].values

@@ -24,7 +24,7 @@ from workbench.unembed import unembedded
 
 
 def patched(circuits: Circuits, edges: Sequence[int], label: str) -> Float[np.ndarray, "batch edge"]:
-    """How much the metric falls, per prompt, when each edge alone carries its ablated value: clean minus patched.
+    """How much worse the metric gets, per prompt, when each edge alone carries its ablated value.
 
     Args:
         circuits: The model, pairs, ablation and metric.
@@ -39,7 +39,6 @@ def patched(circuits: Circuits, edges: Sequence[int], label: str) -> Float[np.nd
     for place, edge in enumerate(edges):
         layer, slot, reader = graph.place(graph.destinations[dst[edge]])
         groups[layer, slot].append((place, int(src[edge]), reader))
-    ledger = progress.ledger()
     made = np.zeros((len(circuits.pairs), len(edges)))
     length = circuits.pairs.clean.shape[1] - circuits.start
     most = max(1, TOKENS.get(circuits.device.type, 1024) // (length * len(circuits.pairs)))
@@ -47,15 +46,14 @@ def patched(circuits: Circuits, edges: Sequence[int], label: str) -> Float[np.nd
         for (layer, slot), cells in groups.items():
             for first in range(0, len(cells), most):
                 some = cells[first : first + most]
-                name = f"{label}/{layer}/{slot}/{some[0][0]}-{some[-1][0]}-{len(some)}"
-                found = None if ledger is None else ledger.get(name)
-                if found is None:
-                    found = halving(partial(_run, circuits, layer, slot), some).double().cpu().numpy()
-                    if ledger is not None:
-                        ledger.put(name, found)
+                work = partial(_run, circuits, layer, slot)
+                found = progress.remembered(
+                    f"{label}/{layer}/{slot}/{progress.digest([cell[1:] for cell in some])}",
+                    lambda work=work, some=some: halving(work, some).double().cpu().numpy(),
+                )
                 made[:, [place for place, _, _ in some]] = found.T
                 bar.advance(len(some))
-    return circuits.clean.double().cpu().numpy()[:, None] - made
+    return circuits.metric.worse * (made - circuits.clean.double().cpu().numpy()[:, None])
 
 
 @torch.no_grad()

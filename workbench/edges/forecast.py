@@ -117,7 +117,13 @@ class Live(TorchDispatchMode):
 
 
 def forecast(
-    wiring: Wiring, batch: int, length: int, held: int = 1, rules: Any = None, growths: Growths | None = None
+    wiring: Wiring,
+    batch: int,
+    length: int,
+    held: int = 1,
+    rules: Any = None,
+    by_position: bool = False,
+    growths: Growths | None = None,
 ) -> Forecast:
     """What scoring some prompts at once will take, before it is done.
 
@@ -126,6 +132,7 @@ def forecast(
         batch, length: Prompts at once, and their tokens.
         held: Gradients held together, as many as a method averages.
         rules: Rules of relevance, if any.
+        by_position: Whether scores are kept by position.
         growths: What probes of this model found, if they were made.
     """
     found = growths or probed(wiring, rules)
@@ -133,16 +140,19 @@ def forecast(
     prompts, positions = chunk(wiring, batch, length)
     graph = wiring.graph
     # Scores of a few prompts, and all prompts' on the host: two indices and a number per edge, and the sums.
-    scores = 4 * prompts * graph.n_sources * graph.n_destinations
-    host = graph.n_edges * (16 + 4 * prompts + 4 * batch + 24)
+    each = length if by_position else 1
+    scores = 4 * prompts * graph.n_sources * graph.n_destinations * each
+    host = graph.n_edges * each * (16 + 4 * prompts + 4 * batch + 24)
+    # Where a norm follows attention, W_O with its gain is a copy; elsewhere it is the model's own.
+    copied = sum(weight.nbytes for weight in wiring.out) if hasattr(wiring.model.blocks[0], "ln1_post") else 0
     return Forecast(
-        recording=found.recording.at(batch, length),
-        gradients=recorded + (held - 1) * gradient + found.passing.at(batch, length),
-        products=recorded + held * gradient + scores + host + prompts * positions * found.per_token,
+        recording=copied + found.recording.at(batch, length),
+        gradients=copied + recorded + (held - 1) * gradient + found.passing.at(batch, length),
+        products=copied + recorded + held * gradient + scores + host + prompts * positions * found.per_token,
     )
 
 
-def prompts_at_once(wiring: Wiring, pairs: Pairs, held: int = 1, rules: Any = None) -> int:
+def prompts_at_once(wiring: Wiring, pairs: Pairs, held: int = 1, rules: Any = None, by_position: bool = False) -> int:
     """How many prompts to score together, by `TOKENS` and by the forecast against the memory there is.
 
     Raises:
@@ -151,10 +161,10 @@ def prompts_at_once(wiring: Wiring, pairs: Pairs, held: int = 1, rules: Any = No
     device, length = torch.device(wiring.model.cfg.device), pairs.clean.shape[1]
     size = max(1, min(len(pairs), TOKENS.get(device.type, 2048) // length))
     free = SHARE * free_memory(str(device))
-    if _at_most(wiring, size, length, held) < free:
+    if _at_most(wiring, size, length, held, by_position) < free:
         return size
     growths = probed(wiring, rules)
-    while (needed := forecast(wiring, size, length, held, growths=growths).peak) > free and size > 1:
+    while (needed := forecast(wiring, size, length, held, rules, by_position, growths).peak) > free and size > 1:
         size //= 2
     if needed > free:
         raise BadInput(
@@ -164,11 +174,12 @@ def prompts_at_once(wiring: Wiring, pairs: Pairs, held: int = 1, rules: Any = No
     return size
 
 
-def _at_most(wiring: Wiring, batch: int, length: int, held: int) -> int | float:
+def _at_most(wiring: Wiring, batch: int, length: int, held: int, by_position: bool) -> int | float:
     """More bytes than any run takes: enough to see, without a probe, that memory is no question."""
     cfg, graph = wiring.model.cfg, wiring.graph
     per_layer = (100 + 20 * held) * cfg.d_model + 20 * (cfg.d_mlp or 0) + 20 * cfg.n_heads * length
-    return 4 * batch * (length * cfg.n_layers * per_layer + 4 * graph.n_sources * graph.n_destinations) + 10 * BUDGET["cpu"]
+    scores = 4 * graph.n_sources * graph.n_destinations * (length if by_position else 1)
+    return 4 * batch * (length * cfg.n_layers * per_layer + scores) + 10 * BUDGET["cpu"]
 
 
 def probed(wiring: Wiring, rules: Any = None) -> Growths:

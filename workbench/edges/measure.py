@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -61,11 +60,10 @@ def framed(circuits: Circuits) -> Frame:
     Raises:
         BadInput: When the gap between them is lost in the spread of the prompts.
     """
-    empty = circuits.corrupt
-    if circuits.ablation != "corrupt":
-        empty = circuits.measure(torch.zeros(1, *circuits.wiring.graph.edges.shape, dtype=torch.bool))[0]
-    checked_gap(circuits.clean, empty, circuits.metric.unit, "faithfulness", "other pairs, a larger n, or another ablation")
-    return Frame(_numbers(circuits.clean), _numbers(empty))
+    checked_gap(
+        circuits.clean, circuits.empty, circuits.metric.unit, "faithfulness", "other pairs, a larger n, or another ablation"
+    )
+    return Frame(_numbers(circuits.clean), _numbers(circuits.empty))
 
 
 def measured(

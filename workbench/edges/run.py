@@ -11,6 +11,7 @@ Source: the interventions of EAP-IG and MIB (Hanna et al. 2024, https://arxiv.or
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
+from functools import cached_property, partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,12 +19,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from workbench import progress
 from workbench.edges.wiring import Stream, Wiring, Writes
 from workbench.effects import mean_of
 from workbench.errors import BadInput, one_of
 from workbench.graph import SLOTS
 from workbench.hooks import end_logits, hooked, stepping_in
 from workbench.metrics import answers_of, metric_named
+from workbench.models.memory import free_memory, gigabytes
 from workbench.pairs import Pairs
 from workbench.sites import Site, hook_point
 from workbench.sweep import Run, first_difference, halving, prefix_cache
@@ -50,10 +53,14 @@ class Circuits:
     def __init__(self, wiring: Wiring, pairs: Pairs, metric: str = "logit_diff", ablation: str = "corrupt"):
         one_of("ablation", ablation, get_args(Ablation))
         if ablation == "mean" and len(pairs) < 2:
-            raise BadInput("ablation 'mean' must have at least 2 pairs; got 1. Make more pairs, or use 'corrupt'.")
+            raise BadInput(
+                "ablation 'mean' must have at least 2 pairs, of those that are run together; got 1. Make more pairs, or use "
+                "'corrupt'."
+            )
         self.wiring, self.pairs, self.metric, self.ablation = wiring, pairs, metric_named(metric), ablation
         model = wiring.model
         self.device = torch.device(model.cfg.device)
+        self._check_fits()
         self.end = pairs.end.to(self.device)
         clean_run, clean = wiring.record(pairs.clean.to(self.device), self.end)
         corrupt_run, corrupt = wiring.record(pairs.corrupt.to(self.device), self.end)
@@ -67,6 +74,18 @@ class Circuits:
         self.below = clean
         self.last = wiring.last(clean_run)
         self.start = int(first_difference(pairs).min()) if ablation == "corrupt" else 0
+
+    def _check_fits(self) -> None:
+        """Raise BadInput where the two recorded runs alone would not fit."""
+        cfg, graph = self.wiring.model.cfg, self.wiring.graph
+        width = 9 * cfg.d_model + 4 * graph.n_readers * cfg.d_head
+        needed = 2 * self.pairs.clean.numel() * cfg.n_layers * width * next(self.wiring.model.parameters()).element_size()
+        free = free_memory(str(self.device))
+        if needed > free:
+            raise BadInput(
+                f"runs of circuits must fit into free memory; got {gigabytes(needed)} to keep of {len(self.pairs)} pairs, and "
+                f"{gigabytes(free)} is free on {self.device}. Use fewer pairs, or dtype='bfloat16'."
+            )
 
     def _base(self, run: Run, wrote: Writes) -> dict[Any, Tensor]:
         """The stream with every source ablated, as it enters ('attn', layer), ('mlp', layer) and 'logits'."""
@@ -86,6 +105,13 @@ class Circuits:
                     shift = shift + self.ablated.mlp[layer] - wrote.mlp[layer]
         base["logits"] = wiring.last(run) + shift
         return base
+
+    @cached_property
+    def empty(self) -> Float[Tensor, "batch"]:
+        """The metric per prompt with every edge ablated."""
+        if self.ablation == "corrupt":
+            return self.corrupt
+        return self.measure(torch.zeros(1, *self.wiring.graph.edges.shape, dtype=torch.bool))[0]
 
     def mid(self, layer: int) -> Stream:
         """The stream that the MLP of a layer reads in the clean run."""
@@ -109,8 +135,6 @@ class Circuits:
             from_layer: Below this layer every circuit is known to be whole, or what these rest on, and is not run there.
             label: Name of the work for its progress bar; None for none.
         """
-        from workbench.progress import bar
-
         if masks.shape[-2:] != self.wiring.graph.edges.shape:
             raise BadInput(
                 f"a circuit must be of this model's graph, {self.wiring.graph.edges.shape}; got one of "
@@ -118,17 +142,25 @@ class Circuits:
             )
         batch = len(self.pairs)
         values = torch.empty(len(masks), batch, device=self.device)
-        with nullcontext() if label is None else bar(label, len(masks) * batch, unit="run") as progress, torch.no_grad():
+        with nullcontext() if label is None else progress.bar(label, len(masks) * batch, unit="run") as bar, torch.no_grad():
             for circuits, rows in self.blocks(len(masks)):
-                some = masks[circuits]
-                values[circuits, rows] = halving(
-                    lambda part, some=some: self.run(some, slice(part.start, part.stop), from_layer),
-                    range(rows.start, rows.stop),
-                    dim=1,
-                )
-                if progress is not None:
-                    progress.advance((circuits.stop - circuits.start) * (rows.stop - rows.start))
+                work = partial(self._measured, masks[circuits], rows, from_layer)
+                found = work() if label is None else progress.remembered(f"{label}/{_named(masks[circuits], rows)}", work)
+                values[circuits, rows] = torch.as_tensor(found, device=self.device, dtype=values.dtype)
+                if bar is not None:
+                    bar.advance((circuits.stop - circuits.start) * (rows.stop - rows.start))
         return values
+
+    def _measured(self, masks: Tensor, rows: slice, from_layer: int) -> Float[np.ndarray, "circuit batch"]:
+        """A block; where memory runs out, of half its prompts, and of half its circuits where there is one prompt."""
+
+        def on(part: range) -> Tensor:
+            here = slice(part.start, part.stop)
+            if len(part) > 1:
+                return self.run(masks, here, from_layer)
+            return halving(lambda some: self.run(masks[some.start : some.stop], here, from_layer), range(len(masks)))
+
+        return halving(on, range(rows.start, rows.stop), dim=1).double().cpu().numpy()
 
     def blocks(self, n_circuits: int) -> Iterator[tuple[slice, slice]]:
         """Circuits and prompts that run together within the budget."""
@@ -265,6 +297,11 @@ class _Contributions:
             if share.shape[-2]:
                 made = made + torch.einsum(path, part, share)
         return made
+
+
+def _named(masks: Tensor, rows: slice) -> str:
+    """A name of what is run, for the ledger."""
+    return progress.digest(masks.cpu().numpy().tobytes(), rows.start, rows.stop)
 
 
 def _seen(model: Any, site: Site, see: Callable[[Tensor], None]) -> Any:

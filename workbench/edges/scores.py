@@ -18,7 +18,7 @@ from workbench.edges.wiring import Wiring, Writes
 # Bytes that expanded contributions and gradients may take.
 BUDGET = {"cpu": 4e8, "cuda": 4e9, "mps": 1e9}
 # Scores are kept per prompt, for stability under resampling, up to this many numbers.
-KEEP = 2e8
+KEEP = 4e7
 
 
 @dataclass
@@ -28,10 +28,12 @@ class Tally:
     Attributes:
         n_edges: Numbers per prompt.
         total: How many prompts will come.
+        keep: Whether to keep every prompt's own, if there is room.
     """
 
     n_edges: int
     total: int
+    keep: bool = True
     count: int = 0
     sums: Float[np.ndarray, "edge"] = field(init=False)
     squares: Float[np.ndarray, "edge"] = field(init=False)
@@ -46,7 +48,7 @@ class Tally:
         self.sums += scores.sum(0, dtype=float)
         for row in scores:
             self.squares += np.square(row, dtype=float)
-        if self.n_edges * self.total <= KEEP:
+        if self.keep and self.n_edges * self.total <= KEEP:
             self.rows.append(scores.astype(np.float32, copy=False))
 
     @property

@@ -16,31 +16,10 @@ from workbench.edges.measure import Frame, areas, completeness, measured
 from workbench.edges.run import Circuits
 from workbench.errors import BadInput
 from workbench.graph import EdgeMask, Graph
+from workbench.select import BY_SIZE, RANDOM, SIGNED, Ranking
 
-BY_SIZE, SIGNED, RANDOM = "by size of score", "by signed score", "random edges"
 # Sizes tried between the two of the grid that bracket the target, and how often the bracket is narrowed.
 TRIED, ROUNDS = 4, 2
-
-
-@dataclass(frozen=True, eq=False)
-class Ranking:
-    """Scored edges, from which circuits of any size are taken.
-
-    Attributes:
-        graph, scores: The edges and their scores.
-        rule: The 'top' edges, or 'greedy'.
-        absolute: Whether they are ranked by size of the score.
-    """
-
-    graph: Graph
-    scores: Float[np.ndarray, "edge"]
-    rule: str = "top"
-    absolute: bool = True
-
-    def circuit(self, n: int, absolute: bool | None = None) -> EdgeMask:
-        """The circuit of `n` edges, pruned."""
-        by_size = self.absolute if absolute is None else absolute
-        return self.graph.pruned(select.chosen(self.graph, self.scores, self.rule, n, by_size))
 
 
 def smallest(ranking: Ranking, circuits: Circuits, frame: Frame, target: float) -> int:

@@ -1,6 +1,6 @@
 """Methods: `run(model, pairs, *, …) -> Result`, one file each. METHODS is the catalogue.
 
-`agreement` compares two Results and so takes these, and stands beside the catalogue.
+`agreement` compares two Results and `faithfulness` measures one: they take Results, and so stand beside the catalogue.
 """
 
 from workbench.methods import (
@@ -24,6 +24,7 @@ from workbench.methods import (
     relp,
 )
 from workbench.methods.agreement import agreement
+from workbench.methods.faithfulness import faithfulness
 from workbench.methods.method import Method
 
 _LISTED = (
@@ -48,4 +49,4 @@ _LISTED = (
 )
 METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _LISTED}
 
-__all__ = ["METHODS", "Method", "agreement"]
+__all__ = ["METHODS", "Method", "agreement", "faithfulness"]

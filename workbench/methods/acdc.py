@@ -75,13 +75,16 @@ def run(
     # Dead edges score 0: trying them would change nothing.
     scores = np.where(tried, 0.0, np.nan)
     destinations = [dst for dst in reversed(range(graph.n_destinations)) if tried[:, dst].any()]
-    for dst in progress.track(destinations, TITLE):
-        if dst != graph.logits and not (graph.feeds[dst] & trials.kept.any(1)).any():
-            trials.kept[:, dst] = False
-            continue
-        senders = np.flatnonzero(tried[:, dst])
-        for src, harm in trials.of(dst, senders[::-1] if order == "late_first" else senders, threshold):
-            scores[src, dst] = harm
+    with progress.bar(TITLE, int(tried.sum()), unit="edge") as bar:
+        for dst in destinations:
+            senders = np.flatnonzero(tried[:, dst])
+            if dst != graph.logits and not (graph.feeds[dst] & trials.kept.any(1)).any():
+                trials.kept[:, dst] = False
+                bar.advance(len(senders))
+                continue
+            for src, harm in trials.of(dst, senders[::-1] if order == "late_first" else senders, threshold):
+                scores[src, dst] = harm
+                bar.advance()
     found = graph.pruned(trials.kept)
     notes = {
         "sign": f"+ helps: how much worse {metric} got when the edge was tried",
@@ -100,7 +103,6 @@ class _Trials:
 
     def __init__(self, circuits: Circuits, kept: EdgeMask):
         self.circuits, self.kept = circuits, kept
-        self.worse = 1.0 if circuits.metric.name == "kl" else -1.0
         self.width, self.runs = WIDTH, 0
         self.loss = float(self._losses([kept], 0, "whole")[0])
 
@@ -129,14 +131,11 @@ class _Trials:
 
     def _losses(self, masks: list[EdgeMask], from_layer: int, name: str) -> Float[np.ndarray, "circuit"]:
         """What is to stay small, of some circuits; from the ledger of a killed run where it is there."""
-        ledger = progress.ledger()
-        found = None if ledger is None else ledger.get(f"{TITLE}/{name}")
-        if found is None:
-            found = self.worse * measured(self.circuits, masks, from_layer=from_layer).mean(-1)
-            if ledger is not None:
-                ledger.put(f"{TITLE}/{name}", found)
         self.runs += len(masks)
-        return found
+        return progress.remembered(
+            f"{TITLE}/{name}/{progress.digest(*(np.packbits(mask).tobytes() for mask in masks))}",
+            lambda: self.circuits.metric.worse * measured(self.circuits, masks, from_layer=from_layer).mean(-1),
+        )
 
 
 def _shortlist(model: Any, pairs: Pairs, n: int, metric: str, ablation: str, readers: str) -> EdgeMask:

@@ -8,19 +8,19 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from workbench import select
 from workbench.edges.exact import patched
 from workbench.edges.measure import framed, measured
 from workbench.edges.run import Ablation, Circuits
-from workbench.edges.search import Ranking, curves, smallest, summary
+from workbench.edges.search import curves, smallest, summary
 from workbench.edges.wiring import Wiring
 from workbench.errors import BadInput, at_least, one_of
-from workbench.graph import Graph, Readers
+from workbench.graph import Readers
 from workbench.methods import acdc, eap, eap_ig, eap_relp, edge_patch, edge_pruning, ifr
 from workbench.methods.method import Method
 from workbench.metrics import MetricName
 from workbench.pairs import Pairs
 from workbench.result import Circuit
+from workbench.select import Ranking
 
 TITLE = "Circuit"
 SCORERS = {module.METHOD.name: module.METHOD for module in (eap, eap_ig, eap_relp, edge_patch, ifr, acdc, edge_pruning)}
@@ -35,6 +35,7 @@ def run(
     scorer: Scorer = "eap_ig",
     target: int | float = 0.9,
     n_edges: int | None = None,
+    threshold: int | float | None = None,
     rule: Rule = "top",
     absolute: bool = True,
     metric: MetricName = "logit_diff",
@@ -58,6 +59,7 @@ def run(
         scorer: The method that scores the edges, at its own defaults.
         target: Faithfulness to reach on the prompts that scored; the smallest size measured that does is kept.
         n_edges: Keep so many edges instead, before pruning.
+        threshold: Keep the edges of at least this score, or size of score, instead.
         rule: The 'top' edges, or 'greedy': grown from the logits.
         absolute: Rank by size of the score, so that edges which hurt are kept too; else by the score.
         metric: logit_diff, prob_diff, log_prob or kl.
@@ -86,26 +88,26 @@ def run(
     held = Circuits(wiring, reporting, metric, ablation) if hold_out else found
     frame = framed(held)
     scored = _scored(model, finding, scorer, metric=metric, ablation=ablation, readers=readers, seed=seed)
-    # An edge without a score ranks last.
-    scores = np.nan_to_num(scored.values.values)
-    ranking = Ranking(graph, scores, rule, absolute)
-    size = _check_size(graph, n_edges) if n_edges is not None else smallest(ranking, found, found_frame, float(target))
+    ranking = Ranking(graph, scored.values.values, rule, absolute)
+    size = _check_size(ranking, n_edges, threshold)
+    if size is None:
+        size = smallest(ranking, found, found_frame, float(target))
     kept = ranking.circuit(size)
     measured_at = curves(ranking, held, frame, [size], random, seed)
     numbers = {"edges asked for": float(size), **summary(held, frame, kept, seed), **measured_at.mib(graph)}
     numbers["faithfulness where found"] = float(found_frame.faithfulness(measured(found, [kept]))[0])
     notes = dict(scored.notes) | {"scorer": scorer, "ablation": ablation}
-    notes["selection"] = f"{rule} by {'size of' if absolute else 'signed'} score: {size:,} edges asked for, {kept.sum():,} kept"
+    notes["selection"] = ranking.said(size, int(kept.sum()))
     notes["hold-out"] = _split_note(hold_out, finding, reporting)
     notes["curve interval"] = "95 % bootstrap over prompts; random edges: least and largest of the draws"
     parts = {name: part for name, part in scored.parts.items() if name != "each"} | measured_at.parts()
     if resamples and "each" in scored.parts:
         each = scored.parts["each"].values
-        numbers["stability"], numbers["stability sd"] = select.stability(graph, each, max(1, size), resamples, seed)
+        numbers["stability"], numbers["stability sd"] = ranking.stability(each, max(1, size), resamples, seed)
     else:
         notes["stability"] = "not measured: no resamples, one prompt, or a scorer that scores all prompts together"
     if verify:
-        parts["verified"], notes["verified"] = _verified(found, scores, verify, scored.unit)
+        parts["verified"], notes["verified"] = _verified(found, ranking, verify, scored.unit)
     parts["kept"] = xr.DataArray(kept[graph.edge_list], dims=("edge",))
     parts["summary"] = xr.DataArray(list(numbers.values()), dims=("measure",), coords={"measure": list(numbers)})
     return scored.replace(title=f"{TITLE} of {pairs.task}", parts=parts, notes=notes)
@@ -134,10 +136,27 @@ def halves(pairs: Pairs, seed: int) -> tuple[Pairs, Pairs]:
     return pairs.select(sorted(order[half:].tolist())), pairs.select(sorted(order[:half].tolist()))
 
 
-def _check_size(graph: Graph, n_edges: int) -> int:
-    at_least("n_edges", n_edges, 1)
-    if n_edges > graph.n_edges:
-        raise BadInput(f"n_edges must be at most {graph.n_edges}, all there are; got {n_edges}.")
+def _check_size(ranking: Ranking, n_edges: int | None, threshold: int | float | None) -> int | None:
+    """How many edges were asked for by number or by score; None where by a target.
+
+    Raises:
+        BadInput: When both were, or no edge reaches the threshold, or there are not so many edges.
+    """
+    if n_edges is not None and threshold is not None:
+        raise BadInput(f"n_edges and threshold must not both be given; got {n_edges} and {threshold}. Use one of them.")
+    if threshold is not None:
+        scores = np.abs(ranking.scores) if ranking.absolute else ranking.scores
+        size = int((scores >= threshold).sum())
+        if not size:
+            raise BadInput(
+                f"threshold must be a score that an edge reaches; got {threshold}, and the most is {np.nanmax(scores):.3g}."
+            )
+        return size
+    if n_edges is not None:
+        at_least("n_edges", n_edges, 1)
+        most = ranking.graph.n_edges
+        if n_edges > most:
+            raise BadInput(f"n_edges must be at most {most}, all there are; got {n_edges}.")
     return n_edges
 
 
@@ -147,16 +166,16 @@ def _split_note(hold_out: bool, finding: Pairs, reporting: Pairs) -> str:
     return f"none: found and reported on the same {len(finding)} pairs"
 
 
-def _verified(circuits: Circuits, scores: np.ndarray, n: int, unit: str) -> tuple[xr.DataArray, str]:
-    """The exact effects of the top edges, and in words how far their scores are off."""
-    order = np.argsort(-np.abs(scores), kind="stable")[:n]
-    exact = patched(circuits, [int(edge) for edge in order], "verify").mean(0)
-    made = xr.DataArray(
-        np.stack([scores[order], exact]), dims=("value", "edge"), coords={"value": ["score", "exact"], "edge": order}
-    )
-    same = int((np.sign(exact) == np.sign(scores[order])).sum())
-    off = float(np.abs(exact - scores[order]).mean())
-    return made, f"top {len(order)} edges patched exactly: {same} of the same sign, off by {off:.3g} {unit} on average"
+def _verified(circuits: Circuits, ranking: Ranking, n: int, unit: str) -> tuple[xr.DataArray, str]:
+    """The exact effects of the edges ranked first, and in words how far their scores are off."""
+    order = ranking.order()[:n]
+    scores, exact = ranking.scores[order], patched(circuits, order.tolist(), "verify").mean(0)
+    made = xr.DataArray(np.stack([scores, exact]), dims=("value", "edge"), coords={"value": ["score", "exact"], "edge": order})
+    same = int((np.sign(exact) == np.sign(scores)).sum())
+    said = f"top {len(order)} edges patched exactly: {same} of the same sign"
+    if unit == circuits.metric.unit:
+        said += f", off by {float(np.abs(exact - scores).mean()):.3g} {unit} on average"
+    return made, said
 
 
 METHOD = Method("discover", "Find a circuit", "Hanna et al. 2024, arXiv:2403.17806", run, kind="circuit")

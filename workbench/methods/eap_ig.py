@@ -1,13 +1,13 @@
 """Edge attribution with integrated gradients: the gradient averaged on the way from corrupt to clean."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from workbench.edges.estimate import Batch, estimated
 from workbench.edges.gradients import Gradients
 from workbench.edges.run import Ablation
 from workbench.errors import at_least
-from workbench.graph import Readers
+from workbench.graph import Readers, graph_of
 from workbench.methods.method import Method
 from workbench.metrics import MetricName
 from workbench.pairs import Pairs
@@ -40,7 +40,8 @@ def run(
         model: The model.
         pairs: Clean and corrupt prompts.
         path: What goes from corrupt to clean: the embedded 'inputs', all else following; or the 'activations' of one
-            attention, MLP or input at a time in the clean run, (2 · layers + 1) · steps passes.
+            attention, MLP or input at a time in the clean run, (2 · layers + 1) · steps passes; attention and MLPs then start
+            from their ablated value, the input always from the corrupt prompt's.
         steps: Points on the way, m, at least 1.
         step_range: The points k/m: '0..m-1' from corrupt on, as EAP-IG's main branch and MIB; '1..m', ending at clean,
             as its release 0.2.
@@ -56,30 +57,24 @@ def run(
     at_least("steps", steps, 1)
     first = 0 if step_range == "0..m-1" else 1
     shares = [(first + step) / steps for step in range(steps)]
-    along = {"inputs": _inputs, "activations": _activations}[path]
+    sites = [Site("resid_pre", 0)]
+    if path == "activations":
+        kinds = ("attn_out", "mlp_out")[: 1 + graph_of(model.cfg).mlps]
+        sites += [Site(kind, layer) for layer in range(model.cfg.n_layers) for kind in kinds]
     return estimated(
-        model, pairs, lambda batch: along(batch, shares), title=TITLE, readers=readers, metric=metric, ablation=ablation,
-        by_position=by_position, n_passes=steps, notes={"path": f"{path}, {steps} steps, {step_range}"},
+        model, pairs, lambda batch: _along(batch, sites, shares), title=TITLE, readers=readers, metric=metric,
+        ablation=ablation, by_position=by_position, n_passes=len(sites) * steps,
+        notes={"path": f"{path}, {steps} steps, {step_range}"},
     )  # fmt: skip
 
 
-def _inputs(batch: Batch, shares: list[float]) -> Iterator[Gradients]:
-    corrupt, clean = (batch.run[name].stream[0] for name in ("corrupt", "clean"))
-    site = Site("resid_pre", 0)
-    for share in shares:
-        yield batch.gradients(writes={site: lambda _, share=share: corrupt + share * (clean - corrupt)})
-
-
-def _activations(batch: Batch, shares: list[float]) -> Iterator[Gradients]:
-    graph = batch.wiring.graph
-    kinds = ("attn_out", "mlp_out") if graph.mlps else ("attn_out",)
-    for site in [Site("resid_pre", 0), *(Site(kind, layer) for layer in range(graph.n_layers) for kind in kinds)]:
-        corrupt, clean = (
-            batch.run[name].stream[0] if site.name == "resid_pre" else batch.run[name].kept[site]
-            for name in ("corrupt", "clean")
-        )
+def _along(batch: Batch, sites: Sequence[Site], shares: Sequence[float]) -> Iterator[Gradients]:
+    """A pass per site and share of the way, that site alone on its way."""
+    run = batch.run["clean"]
+    for site in sites:
+        clean, ablated = run.stream[0] if site.name == "resid_pre" else run.kept[site], batch.ablated(site)
         for share in shares:
-            value = corrupt + share * (clean - corrupt)
+            value = ablated + share * (clean - ablated)
             yield batch.gradients(writes={site: lambda _, value=value: value})
 
 

@@ -67,7 +67,7 @@ def run(
     Returns:
         Circuit over edge in probability, with the parts kept and trained (step): the loss as it went.
     Raises:
-        BadInput: When a parameter is out of its range, or the corrupt prompts give the clean answer already.
+        BadInput: When a parameter is out of its range, or the ablated model gives the clean answer already.
     """
     at_least("steps", steps, 1)
     at_least("batch", batch, 1)
@@ -104,11 +104,11 @@ class _Masks:
         self.places = tuple(torch.from_numpy(index).to(circuits.device) for index in graph.edge_list)
         self.odds = torch.full((graph.n_edges,), START, device=circuits.device, requires_grad=True)
         self.adam = torch.optim.Adam([self.odds], lr=rate, betas=(0.9, 0.95))
-        gap = float(self.distance(circuits.corrupt, slice(None)))
+        gap = float(self.distance(circuits.empty, slice(None)))
         if gap < 1e-6:
             raise BadInput(
-                f"edge pruning must have something to lose; got corrupt runs {gap:.1g} {circuits.metric.unit} from the clean "
-                "ones. Use other pairs, or another metric."
+                f"edge pruning must have something to lose; got ablated runs {gap:.1g} {circuits.metric.unit} from the clean "
+                "ones. Use other pairs, another ablation, or another metric."
             )
         # The price of all edges together: at first as much as the whole behaviour is worth.
         self.price = math.log(gap)

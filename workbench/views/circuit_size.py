@@ -41,10 +41,10 @@ class CircuitSize:
     def __init__(self, circuit: Circuit):
         self.circuit = circuit
         params = circuit.origin.params if circuit.origin else {}
-        self.rule = str(params.get("rule", "top"))
-        self.absolute = bool(params.get("absolute", True))
         self.curve: Curve | None = circuit.curve() if "curve" in circuit.parts else None
         self._graph, self._scores = graph_from(circuit), circuit.edge_scores.values
+        rule, absolute = str(params.get("rule", "top")), bool(params.get("absolute", True))
+        self.ranking = select.Ranking(self._graph, self._scores, rule, absolute)
         self._kept: dict[int, Bool[np.ndarray, "edge"]] = {}
         self.chosen = 0
         if "kept" in circuit.parts:
@@ -79,8 +79,7 @@ class CircuitSize:
         """
         one_of("the size", size, self.sizes)
         if size not in self._kept:
-            mask = select.chosen(self._graph, self._scores, self.rule, size, self.absolute)
-            self._kept[size] = self._graph.pruned(mask)[self._graph.edge_list]
+            self._kept[size] = self.ranking.circuit(size)[self._graph.edge_list]
         return self._kept[size]
 
     def select(self, size: int) -> Circuit:
@@ -92,8 +91,7 @@ class CircuitSize:
         kept = self.kept(size)
         if "kept" in self.circuit.parts and size == self.chosen:
             return self.circuit
-        by = "size of" if self.absolute else "signed"
-        said = f"{self.rule} by {by} score: {size:,} edges asked for, {kept.sum():,} kept; the size was chosen by hand"
+        said = f"{self.ranking.said(size, int(kept.sum()))}; the size was chosen by hand"
         parts = {name: part for name, part in self.circuit.parts.items() if name not in ("summary", "verified")}
         notes = {name: note for name, note in self.circuit.notes.items() if name not in ("stability", "verified")}
         return self.circuit.replace(
@@ -106,7 +104,7 @@ class CircuitSize:
         """The faithfulness at this size as the curve has it; None where it was not measured."""
         if self.curve is None:
             return None
-        series = "by size of score" if self.absolute else "by signed score"
+        series = select.BY_SIZE if self.ranking.absolute else select.SIGNED
         at = {"series": series, "size": size}
         if series not in self.curve.values["series"].values or size not in self.curve.values["size"].values:
             return None
@@ -118,7 +116,10 @@ class CircuitSize:
         """One line on this size: edges asked for and kept, and the faithfulness or why there is none."""
         count = int(self.kept(size).sum())
         none = "" if count else ": none lies on a path from the input to the logits"
-        said = f"{size:,} edges asked for, {count:,} kept after pruning{none} · "
+        as_found = size == self.chosen and "kept" in self.circuit.parts and "edges asked for" not in self.summary
+        said = (
+            f"{count:,} edges, as found · " if as_found else f"{size:,} edges asked for, {count:,} kept after pruning{none} · "
+        )
         found = self.measured(size)
         if found is None:
             return said + f"faithfulness was not measured: {MEASURED_BY}"
