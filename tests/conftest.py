@@ -44,11 +44,13 @@ def smollm():
     return load("smollm2-135m", device="cpu")
 
 
-def toy_pairs(model, n: int = 3, length: int = 7, ragged: bool = False, seed: int = 0) -> Pairs:
-    """Random prompts of the 23-word vocabulary that first differ at position 2, with two right answers."""
+def toy_pairs(model, n: int = 3, length: int = 7, ragged: bool = False, seed: int = 0, named: bool = False) -> Pairs:
+    """Random prompts of the 23-word vocabulary that first differ at position 2, with two right answers; perhaps named there."""
     made = torch.Generator().manual_seed(seed)
     lengths = [length - (i % 2 if ragged else 0) for i in range(n)]
     clean = [torch.randint(2, families.VOCAB, (size,), generator=made).tolist() for size in lengths]
+    if named:
+        clean = [[*row[:3], 3, 5 + i % 3, *row[5:]] for i, row in enumerate(clean)]
     corrupt = [[*row[:2], (row[2] - 2 + 1 + i) % 21 + 2, *row[3:]] for i, row in enumerate(clean)]
     return pairs_from_ids(
         model.tokenizer,

@@ -54,8 +54,15 @@ def say(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_every_method_runs_and_is_stored(run, name):
-    code, out, _ = run(name)
+def test_every_method_runs_and_is_stored(run, name, tmp_path):
+    named = tmp_path / "named.jsonl"
+    named.write_text(ROWS.replace("c d e f", "h i e f").replace("l m n o", "q r n o"))
+    asked = {
+        "channels": {"source": ("--task", "weights")},
+        "composition": {"source": ("--task", "weights")},
+        "channel_scale": {"source": ("--pairs", str(named), "--channel", "0.1.2")},
+    }
+    code, out, _ = run(name, **asked.get(name, {}))
     assert code == 0
     (entry,) = Store().list()
     assert entry.origin.method == name

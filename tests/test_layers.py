@@ -26,6 +26,7 @@ ORDER = [
     ("effects", "references"),
     ("qk", "select"),
     ("edges",),
+    ("channels",),
     ("tasks",),
     ("known", "formats"),
     ("methods",),

@@ -14,6 +14,9 @@ from typing import Any
 
 from workbench.errors import BadInput
 
+# In place of a task, for methods that need none.
+WEIGHTS = "weights"
+
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
@@ -115,7 +118,7 @@ def _question_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="smollm2-135m", help="catalogue name, hub name, folder, .gguf, tiny:NAME, known:NAME"
     )
-    parser.add_argument("--task", default="ioi", help="id of a task; `workbench tasks` lists them")
+    parser.add_argument("--task", default="ioi", help="id of a task; `workbench tasks` lists them; 'weights' for no prompts")
     parser.add_argument("--pairs", type=Path, help="your own pairs instead of a task: .csv, .jsonl or .json")
     parser.add_argument("--n", type=int, default=8, help="pairs to make (8)")
     parser.add_argument("--seed", type=int, default=0, help="of the task, and of methods that draw (0)")
@@ -236,7 +239,7 @@ def _check_task(asked: argparse.Namespace) -> None:
     from workbench.tasks import TASKS
 
     if asked.pairs is None:
-        one_of("task", asked.task, TASKS)
+        one_of("task", asked.task, [*TASKS, WEIGHTS])
     elif not asked.pairs.exists():
         raise BadInput(f"pairs must be a file that exists; got {str(asked.pairs)!r}.")
 
@@ -247,6 +250,8 @@ def _pairs(asked: argparse.Namespace, model: Any) -> Any:
 
     if asked.pairs is not None:
         return custom(model, asked.pairs)
+    if asked.task == WEIGHTS:
+        return None
     task = TASKS[asked.task]
     options = {}
     for word in asked.options:
@@ -335,6 +340,8 @@ def measure(asked: argparse.Namespace) -> None:
     from workbench.store import Store
 
     one_of("metric", asked.metric, METRICS)
+    if asked.task == WEIGHTS:
+        raise BadInput("measure must be given a task; got 'weights'. Use one that `workbench tasks` lists.")
     store = Store()
     circuit = read_circuit(Path(asked.circuit)) if Path(asked.circuit).suffix else store.get(asked.circuit)
     if not isinstance(circuit, Circuit):

@@ -55,14 +55,14 @@ class Origin:
         """One line for under a figure: method, model, task, parameters, device, dtype, key."""
         given = ", ".join(f"{name}={_plain(value)}" for name, value in self.params.items() if value is not None)
         made = ", ".join(f"{name}={_plain(value)}" for name, value in self.task_params.items() if value is not None)
-        return (
-            f"{self.method}({given}) · {self.model} [{self.fingerprint[:8]}] · {self.task}({made}) · "
-            f"{self.device} {self.dtype} · {self.key}"
-        )
+        task = f" · {self.task}({made})" if self.task else ""
+        return f"{self.method}({given}) · {self.model} [{self.fingerprint[:8]}]{task} · {self.device} {self.dtype} · {self.key}"
 
     def code(self) -> str:
         """Python that computes the result again, as pasted into a notebook."""
-        if self.task == "custom":
+        if not self.task:
+            pairs = "pairs = None  # the weights alone"
+        elif self.task == "custom":
             pairs = "pairs = workbench.custom(model, PATH_OR_ROWS)  # your own pairs: put the file or the rows here"
         else:
             given = "".join(f", {name}={value!r}" for name, value in self.task_params.items())

@@ -9,7 +9,10 @@ from workbench.methods import (
     atp_star,
     baseline,
     cdt,
+    channel_scale,
+    channels,
     codes,
+    composition,
     discover,
     dla,
     eap,
@@ -46,6 +49,9 @@ _LISTED = (
     acdc,
     edge_pruning,
     discover,
+    composition,
+    channels,
+    channel_scale,
 )
 METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _LISTED}
 

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from workbench.errors import one_of
+from workbench.errors import BadInput, one_of
 from workbench.models.card import card
 from workbench.pairs import Pairs
 from workbench.params import check
@@ -26,6 +26,7 @@ class Method:
         source: Where it comes from.
         run: `run(model, pairs, *, …) -> Result`; its keyword-only parameters are its interface.
         kind: Kind of the result it returns.
+        needs_pairs: Whether there is nothing to ask of a model alone.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Method:
     source: str
     run: Callable[..., Result]
     kind: str = "scores"
+    needs_pairs: bool = True
 
     @property
     def params(self) -> dict[str, inspect.Parameter]:
@@ -50,23 +52,29 @@ class Method:
             check(f"{self.name}: {name}", value, self.params[name].annotation)
         return {name: params.get(name, parameter.default) for name, parameter in self.params.items()}
 
-    def origin(self, model: Any, pairs: Pairs, **params: Any) -> Origin:
-        """The Origin of the result that this call would give."""
+    def origin(self, model: Any, pairs: Pairs | None = None, **params: Any) -> Origin:
+        """The Origin of the result that this call would give.
+
+        Raises:
+            BadInput: When there are no pairs and the method needs some.
+        """
+        if pairs is None and self.needs_pairs:
+            raise BadInput(f"{self.name} must have pairs; got none. Make some: TASKS['ioi'](model).")
         known = card(model)
         return Origin(
             method=self.name,
             model=known.ref,
             fingerprint=known.fingerprint,
-            task=pairs.task,
-            pairs=pairs.digest(),
-            task_params=plain(pairs.params),
+            task="" if pairs is None else pairs.task,
+            pairs="" if pairs is None else pairs.digest(),
+            task_params={} if pairs is None else plain(pairs.params),
             params=plain(self.bind(**params)),
             device=known.device,
             dtype=known.dtype,
             versions=versions(),
         )
 
-    def __call__(self, model: Any, pairs: Pairs, **params: Any) -> Result:
+    def __call__(self, model: Any, pairs: Pairs | None = None, **params: Any) -> Result:
         """Run the method; see `run` for its parameters."""
         origin = self.origin(model, pairs, **params)
         return dataclasses.replace(self.run(model, pairs, **self.bind(**params)), origin=origin)

@@ -6,6 +6,7 @@ from workbench.tasks import (
     gendered_pronouns,
     greater_than,
     ioi,
+    laundry_list,
     repeated_tokens,
     subject_verb,
 )
@@ -15,6 +16,7 @@ from workbench.tasks.task import Catalogue, Task
 TASKS: dict[str, Task] = Catalogue(
     {
         "ioi": ioi.TASK,
+        "laundry_list": laundry_list.TASK,
         "greater_than": greater_than.TASK,
         "gendered_pronouns": gendered_pronouns.TASK,
         "subject_verb": subject_verb.TASK,

@@ -1,0 +1,107 @@
+"""Channels: a planted one is found from the weights, and what is found on a task is what interventions do."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests import families
+from tests.channels.test_evidence import naming_pairs
+from tests.conftest import toy_pairs
+from workbench.channels.evidence import Bench
+from workbench.channels.weights import Heads
+from workbench.errors import BadInput
+from workbench.methods import METHODS
+from workbench.models import load
+
+CHANNELS, COMPOSITION = METHODS["channels"], METHODS["composition"]
+
+
+@pytest.fixture(scope="module", params=["gpt2", "llama"])
+def planted(request, tmp_path_factory):
+    """A random model in which head 0.1 says along one direction what 2.3 reads as its query, and little else."""
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    shape = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "vocab_size": families.VOCAB}
+    made = {
+        "gpt2": lambda: GPT2LMHeadModel(GPT2Config(n_embd=64, n_layer=3, n_head=4, vocab_size=families.VOCAB, n_positions=32)),
+        "llama": lambda: LlamaForCausalLM(LlamaConfig(intermediate_size=96, num_key_value_heads=2, **shape)),
+    }[request.param]()
+    folder = tmp_path_factory.mktemp("planted")
+    made.save_pretrained(folder)
+    families.tokenizer().save_pretrained(folder)
+    model = load(str(folder), device="cpu")
+    heads = Heads(model)
+    direction = heads.components(0).writes[1, 2]
+    with torch.no_grad():
+        query = model.blocks[2].attn.W_Q[3]
+        gain = model.blocks[2].ln1.weight
+        along = torch.nn.functional.normalize(torch.ones(query.shape[1]), dim=0)
+        query += 3 * query.norm() * torch.outer(direction / gain, along)
+    return model
+
+
+def test_a_planted_channel_is_found_from_the_weights(planted):
+    found = CHANNELS(planted, rotations=200)
+    assert str(found.values.channel.values[0]) == "0.1.2 -> 2.3 q"
+    assert float(found.values.q[0]) <= 0.05
+    assert float(found.values.composition[0]) > 0.7
+    assert found.origin.task == ""
+
+
+def test_composition_is_largest_where_it_was_planted(planted):
+    told = COMPOSITION(planted, by="head", of="component", slots="q").values
+    assert np.isnan(told.values[0][8:, :8]).all()
+    best = np.unravel_index(np.nanargmax(told.values), told.shape)
+    assert (str(told.writer.values[best[1]]), str(told.reader.values[best[2]])) == ("0.1", "2.3")
+    layers = COMPOSITION(planted, of="component", slots="q").values
+    assert float(layers.sel(slot="q", writer="0", reader="2")) == pytest.approx(float(np.nanmax(told.values)))
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
+def test_on_a_task_the_numbers_are_those_of_trials(model_of, family):
+    model = model_of(family)
+    pairs = naming_pairs(model)
+    try:
+        found = CHANNELS(model, pairs, readers=4, writers=8)
+    except BadInput as problem:
+        pytest.skip(f"no head of this random model inhibits: {problem}")
+    heads = Heads(model)
+    bench = Bench(heads, pairs)
+    for place, name in enumerate(found.values.channel.values):
+        writer, reader = str(name).removesuffix(" q").split(" -> ")
+        layer, head, component = map(int, writer.split("."))
+        at = tuple(map(int, reader.split(".")))
+        base = bench.base([at]).leaning[0, 0]
+        out = bench.out[layer][head]
+        along = heads.components(layer).writes[head, component]
+        gone = base - bench.outcome(layer, -(out @ along).unsqueeze(-1) * along.unsqueeze(0).unsqueeze(0), [at]).leaning[0, 0]
+        whole = base - bench.outcome(layer, -out.unsqueeze(0), [at]).leaning[0, 0]
+        row = found.values.isel(channel=place)
+        assert float(row.inhibition) == pytest.approx(float(gone.mean()), abs=1e-5)
+        assert float(row["head"]) == pytest.approx(float(whole.mean()), abs=1e-5)
+        assert float(row["share"]) == pytest.approx(float(gone.mean() / whole.mean()), rel=1e-3)
+        part = found.parts["inhibition"].sel(reader=reader, layer=layer, head=head)
+        assert float(part) == pytest.approx(float(whole.mean()), abs=1e-5)
+    assert (np.diff(found.values.inhibition.values) <= 1e-9).all()
+
+
+def test_bad_input(llama):
+    with pytest.raises(BadInput, match="channels need prompts that name both answers"):
+        CHANNELS(llama, toy_pairs(llama))
+    with pytest.raises(BadInput, match="rate must be between 0 and 1; got 2"):
+        CHANNELS(llama, rate=2)
+    with pytest.raises(BadInput, match="rotations must be at least 1; got 0"):
+        CHANNELS(llama, rotations=0)
+    with pytest.raises(BadInput, match="patch must have pairs"):
+        METHODS["patch"](llama)
+
+
+@pytest.mark.slow
+def test_on_the_real_model_an_inhibition_channel_is_found(smollm):
+    from workbench.tasks import TASKS
+
+    found = CHANNELS(smollm, TASKS["ioi"](smollm, n=8, seed=0))
+    assert float(found.values.inhibition[0]) > 0.02
+    assert found.notes["low rank"]
+    assert found.parts["inhibition"].sizes == {"reader": 3, "layer": 30, "head": 9}

@@ -1,0 +1,178 @@
+"""What a channel does on a task: the attention of its reader and the answer, with it removed, alone, and against random ones.
+
+All interventions are at the position that is read, END. What changes there changes nothing before it, so only END is run
+again, from the writer's layer on, with the kept keys and values of all positions before: one token per trial.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from workbench.channels.weights import Heads
+from workbench.errors import BadInput
+from workbench.hooks import end_logits, hooked, stepping_in, writing
+from workbench.metrics import answers_of, logit_diff
+from workbench.pairs import Pairs
+from workbench.sites import Site, hook_point
+from workbench.sweep import halving, prefix_cache, record
+from workbench.unembed import answer_direction, scale_of, through_norm
+
+# Trials (a variant on a prompt) in one pass: each is one token.
+TRIALS = {"cpu": 2048, "cuda": 65536, "mps": 8192}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Of some variants of END: the answer, and where chosen heads then look.
+
+    Attributes:
+        answer: Logit difference.
+        leaning: Attention of each reader to the right answer's tokens minus that to the wrong one's.
+    """
+
+    answer: Float[Tensor, "variant batch"]
+    leaning: Float[Tensor, "variant reader batch"]
+
+
+class Bench:
+    """A model on a task, ready for trials at END.
+
+    Attributes:
+        heads, pairs: What it was made of.
+        out: What every head writes at END.
+        direct: What every head adds to the logit difference by itself, [layer head batch].
+        right, wrong: Where before END the answers are named.
+        answer: The logit difference.
+    """
+
+    def __init__(self, heads: Heads, pairs: Pairs):
+        self.heads, self.pairs, self.model = heads, pairs, heads.model
+        self.device = torch.device(self.model.cfg.device)
+        layers = range(heads.n_layers)
+        sites = [Site(name, layer) for layer in layers for name in ("z", "attn_out")]
+        last = Site("resid_post", heads.n_layers - 1)
+        tokens, self.end = pairs.clean.to(self.device), pairs.end.to(self.device)
+        self.run = record(self.model, tokens, self.end, [*sites, last])
+        rows = torch.arange(len(pairs), device=self.device)
+        self.out = torch.stack(
+            [
+                torch.einsum(
+                    "bhe,hed->hbd", heads.wiring.scaled(layer, self.run.kept[Site("z", layer)])[rows, self.end],
+                    heads.wiring.out[layer],
+                )
+                for layer in layers
+            ]
+        )  # fmt: skip
+        self.answers = answers_of(pairs, self.device)
+        direction, _ = answer_direction(self.model, pairs.right, pairs.wrong)
+        final = self.run.kept[last][rows, self.end].unsqueeze(1)
+        scale = scale_of(self.model.ln_final, final)[:, 0]
+        direction, scale = direction.unsqueeze(1), scale.unsqueeze(1)
+        self.direct = torch.stack(
+            [(through_norm(self.model.ln_final, out.transpose(0, 1), scale) * direction).sum(-1).T for out in self.out]
+        )
+        self.right, self.wrong = self._where(pairs.right), self._where(pairs.wrong)
+        self.answer = logit_diff(self.run.logits, self.answers)
+
+    def _where(self, answers: tuple[tuple[int, ...], ...]) -> Bool[Tensor, "batch pos"]:
+        """The positions before END that hold a token of the answer."""
+        tokens = self.pairs.clean
+        found = torch.stack([torch.isin(row, torch.tensor(ids)) for row, ids in zip(tokens, answers, strict=True)])
+        before = torch.arange(tokens.shape[1]) < self.pairs.end.unsqueeze(1)
+        return (found & before).to(self.device)
+
+    @property
+    def right_first(self) -> Bool[Tensor, "batch"]:
+        """Whether the right answer is named before the wrong one."""
+        return self.right.int().argmax(1) < self.wrong.int().argmax(1)
+
+    def check_names(self) -> None:
+        """Raise BadInput unless every prompt names its right and its wrong answer before END."""
+        lacking = ~(self.right.any(1) & self.wrong.any(1))
+        if lacking.any():
+            raise BadInput(
+                f"channels need prompts that name both answers, for a reader to look at; {int(lacking.sum())} of "
+                f"{len(self.pairs)} do not. Use a task like ioi or laundry_list."
+            )
+
+    def base(self, readers: Sequence[tuple[int, int]]) -> Outcome:
+        """Nothing changed."""
+        width = self.out.shape[-1]
+        return self.outcome(0, torch.zeros(1, len(self.pairs), width, device=self.device, dtype=self.out.dtype), readers)
+
+    def outcome(self, layer: int, moved: Float[Tensor, "variant batch d_model"], readers: Sequence[tuple[int, int]]) -> Outcome:
+        """What follows when attention of a layer adds something more at END.
+
+        Args:
+            layer: The writers' layer.
+            moved: What is added.
+            readers: (layer, head) of the heads that are watched.
+        """
+        most = max(1, TRIALS.get(self.device.type, 2048) // len(self.pairs))
+        found = []
+        for first in range(0, len(moved), most):
+            some = moved[first : first + most]
+            # Answer and leanings as one tensor, so that a trial that finds no memory can be halved.
+            found.append(halving(lambda rows, some=some: self._outcome(layer, some[list(rows)], readers), range(len(some))))
+        whole = torch.cat(found)
+        return Outcome(whole[:, 0], whole[:, 1:])
+
+    def _outcome(self, layer: int, moved: Tensor, readers: Sequence[tuple[int, int]]) -> Float[Tensor, "variant number batch"]:
+        made = torch.empty(len(moved), 1 + len(readers), len(self.pairs), device=self.device)
+        # Prompts whose END is at one place share their prefix's length.
+        for end in self.end.unique().tolist():
+            rows = torch.nonzero(self.end == end).flatten()
+            made[:, :, rows] = self._at(layer, moved[:, rows], readers, rows, end)
+        return made
+
+    def _at(self, layer: int, moved: Tensor, readers: Sequence[tuple[int, int]], rows: Int[Tensor, "row"], end: int) -> Tensor:
+        variants, count = moved.shape[:2]
+        seen: dict[int, Tensor] = {}
+        cache = None
+        if end:
+            kept = [(keys[rows, :, :end], values[rows, :, :end]) for keys, values in self.run.cache]
+            cache = prefix_cache(kept, variants)
+        stream = self.run.stream[layer][rows, end : end + 1].repeat(variants, 1, 1)
+        tokens = self.run.tokens[rows, end : end + 1].repeat(variants, 1)
+        added = moved.flatten(0, 1).unsqueeze(1)
+
+        def keeper(at: int):
+            def keep(pattern: Tensor) -> None:
+                seen[at] = pattern[:, :, -1].detach()
+
+            return keep
+
+        with torch.no_grad(), stepping_in(self.model, layer, stream):
+            hooks = [hooked(hook_point(self.model, Site("pattern", at)), keeper(at)) for at in {at for at, _ in readers}]
+            with writing(self.model, {Site("attn_out", layer): lambda out: out + added}), _all(hooks):
+                logits = end_logits(
+                    self.model, tokens, torch.zeros(len(tokens), dtype=torch.long, device=self.device),
+                    past_key_values=cache, use_cache=cache is not None,
+                )  # fmt: skip
+        prompts = rows.repeat(variants)
+        found = [logit_diff(logits, self.answers.rows(prompts)).view(variants, count)]
+        for at, head in readers:
+            if at not in seen:
+                raise BadInput(f"a reader must stand at or after the writer's layer {layer}; got {at}.{head}.")
+            pattern = seen[at][:, head].view(variants, count, -1).float()
+            right, wrong = (where[rows, : end + 1].float() for where in (self.right, self.wrong))
+            found.append((pattern * (right - wrong)).sum(-1))
+        return torch.stack(found, 1)
+
+
+class _all:
+    """Several contexts at once."""
+
+    def __init__(self, contexts):
+        self.contexts = contexts
+
+    def __enter__(self):
+        for context in self.contexts:
+            context.__enter__()
+
+    def __exit__(self, *problem):
+        for context in reversed(self.contexts):
+            context.__exit__(None, None, None)

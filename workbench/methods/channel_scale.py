@@ -1,0 +1,129 @@
+"""What a reader and the answer do as a channel between two heads says α times as much."""
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import xarray as xr
+
+from workbench.channels.act import channel as channel_of
+from workbench.channels.evidence import Bench
+from workbench.channels.find import on_task
+from workbench.channels.weights import Heads, parsed
+from workbench.errors import BadInput, at_least
+from workbench.methods.method import Method
+from workbench.pairs import Pairs
+from workbench.result import Curve
+
+TITLE = "A channel scaled"
+UNITS = {"logit_diff": "logits", "leaning": "attention", "accuracy": "share of prompts"}
+
+
+def run(
+    model: Any,
+    pairs: Pairs,
+    *,
+    channel: str | None = None,
+    reader: str | None = None,
+    of: Literal["logit_diff", "leaning", "accuracy"] = "logit_diff",
+    low: int | float = -3,
+    high: int | float = 8,
+    steps: int = 12,
+    seed: int = 0,
+) -> Curve:
+    """The answer, or where a reader looks, by the factor α put on what a component of a head writes at END.
+
+    Convention: α 1 changes nothing, 0 takes the component away, below 0 says the opposite. Leaning is the reader's attention
+    from END to the right answer less that to the wrong one. Source: Merullo et al. 2024, https://arxiv.org/abs/2406.09519.
+
+    Args:
+        model: The model.
+        pairs: Prompts that name both answers.
+        channel: The component, '7.9.6' for layer 7, head 9, component 6; None for the one that does most on these prompts.
+        reader: The head that is watched, '9.9'; None for the one it is found with, or that adds most to the answer.
+        of: The 'logit_diff', the reader's 'leaning', or the 'accuracy'.
+        low: Least α.
+        high: Largest α.
+        steps: Points between them, both counted, at least 2.
+        seed: Of the search's random bases, and of which other component stands beside it.
+    Returns:
+        Curve over alpha of the component and of another one of the same head, drawn at random, mean ± 1 s.e. over prompts.
+    Raises:
+        BadInput: When there is no such head or component, α is not finite, or the reader is not later than the writer.
+    """
+    at_least("steps", steps, 2)
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise BadInput(f"low and high must be finite and low the smaller; got {low} and {high}.")
+    heads = Heads(model)
+    bench = Bench(heads, pairs)
+    bench.check_names()
+    place, watched = _chosen(bench, channel, reader, seed)
+    layer, head, component = place
+    others = [other for other in range(heads.d_head) if other != component]
+    other = int(np.random.default_rng(seed).choice(others)) if others else component
+    alphas = np.linspace(low, high, steps)
+    series = {f"{layer}.{head}.{one}": _scaled(bench, layer, head, one, alphas, watched, of) for one in (component, other)}
+    each = np.stack(list(series.values()))
+    values = each.mean(-1)
+    error = each.std(-1, ddof=1) / np.sqrt(each.shape[-1]) if each.shape[-1] > 1 else np.zeros_like(values)
+    names = [f"component {place[2]}", f"component {other}, drawn at random"]
+
+    def labelled(numbers: np.ndarray) -> xr.DataArray:
+        return xr.DataArray(numbers, dims=("series", "alpha"), coords={"series": names, "alpha": alphas})
+
+    return Curve(
+        f"{TITLE}: {layer}.{head}.{component}",
+        UNITS[of],
+        labelled(values),
+        lower=labelled(values - error),
+        upper=labelled(values + error),
+        notes={
+            "sign": "α 1 is the model as it is, 0 without the component",
+            "x": "α, the factor on what the component writes at END",
+            "interval": "mean ± 1 s.e. over prompts",
+            "channel": f"{layer}.{head}.{component}, read by {heads.name(*watched)}",
+        },
+    )
+
+
+def _chosen(bench: Bench, channel: str | None, reader: str | None, seed: int) -> tuple[tuple[int, int, int], tuple[int, int]]:
+    """The component and the head that is watched; searched for where not given."""
+    heads = bench.heads
+    if channel is None:
+        found = on_task(bench, readers=3, writers=5, seed=seed).rows[0]
+        place, best = (*found.writer, found.component), found.reader
+    else:
+        place = parsed(channel)
+        if len(place) != 3:
+            raise BadInput(f"channel must name a component, LAYER.HEAD.COMPONENT; got {channel!r}.")
+        channel_of(heads, *place)
+        if place[0] == heads.n_layers - 1:
+            raise BadInput(f"channel must be of a head that a later one reads; {channel} is in the last layer.")
+        later = bench.direct[place[0] + 1 :].mean(-1)
+        at = divmod(int(later.argmax()), heads.n_heads)
+        best = (at[0] + place[0] + 1, at[1])
+    if reader is None:
+        return place, best
+    watched = parsed(reader)
+    if len(watched) != 2:
+        raise BadInput(f"reader must be a head, LAYER.HEAD; got {reader!r}.")
+    heads.check(*watched)
+    if watched[0] <= place[0]:
+        raise BadInput(f"reader must be in a later layer than the writer {place[0]}.{place[1]}; got {reader}.")
+    return place, watched
+
+
+def _scaled(
+    bench: Bench, layer: int, head: int, component: int, alphas: np.ndarray, watched: tuple[int, int], of: str
+) -> np.ndarray:
+    """What is measured, by α and prompt."""
+    out = bench.out[layer][head]
+    direction = bench.heads.components(layer).writes[head, component].to(out.dtype)
+    along = (out @ direction).unsqueeze(-1) * direction
+    moved = torch.from_numpy(alphas - 1).to(out).view(-1, 1, 1) * along
+    there = bench.outcome(layer, moved, [watched])
+    found = {"logit_diff": there.answer, "leaning": there.leaning[:, 0], "accuracy": (there.answer > 0).float()}[of]
+    return found.double().cpu().numpy()
+
+
+METHOD = Method("channel_scale", TITLE, "Merullo et al. 2024, arXiv:2406.09519", run, kind="curve")
