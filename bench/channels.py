@@ -29,7 +29,7 @@ def on_sets(model: Any, sets: dict[int, Pairs], say: Any) -> list[dict[str, Any]
     rows = []
     for seed, pairs in sets.items():
         start = time.perf_counter()
-        found = METHODS["channels"](model, pairs)
+        found = METHODS["channels"](model, pairs, slots="q", rotations=1)
         first = found.values.isel(channel=0)
         row = {"seed": seed, "channel": str(first.channel.values), "seconds": time.perf_counter() - start}
         row |= {str(name): float(value) for name, value in first.coords.items() if np.issubdtype(value.dtype, np.number)}

@@ -14,7 +14,7 @@ from workbench.methods.method import versions
 
 ROWS = (
     "imports", "memory", "sweeps", "relevance", "correlations", "edges", "circuits", "forecasts", "methods", "known",
-    "edge_correlations",
+    "edge_correlations", "channels",
 )  # fmt: skip
 
 
@@ -23,7 +23,7 @@ def run_bench(asked: argparse.Namespace) -> None:
     wanted = [row for row in asked.only.split(",") if row] or list(ROWS)
     for row in wanted:
         one_of("row", row, ROWS)
-    from bench import circuits, compare, patching
+    from bench import channels, circuits, compare, patching
     from bench.patching import CORRUPTIONS
     from bench.timing import machine
     from workbench.models import load
@@ -64,6 +64,11 @@ def run_bench(asked: argparse.Namespace) -> None:
         figures["methods"] = compare.on_real_model(model, sets, _say)
     if "known" in wanted:
         figures["known"] = compare.on_known_models(list(range(asked.seeds)))
+    if "channels" in wanted:
+        figures["composition"] = channels.composition_costs(model, asked.model, asked.repeats)
+        _say(f"composition: {figures['composition']}")
+        sets = {seed: TASKS["ioi"](model, n=2 * asked.n, seed=seed, order="mixed") for seed in range(asked.seeds)}
+        figures["channels"] = channels.on_sets(model, sets, _say)
     if "edge_correlations" in wanted:
         sets = {
             f"ioi {kind}": (model, TASKS["ioi"](model, n=asked.n, seed=asked.seed, corruption=kind)) for kind in CORRUPTIONS

@@ -56,6 +56,12 @@ def edge_lines(figures: dict[str, Any]) -> list[str]:
             f"| faithfulness at {len(row['shares'])} sizes, {row['pairs']} pairs | under 180 s | **{row['seconds']:.0f} s** |"
         )
         lines.append(said)
+    if "composition" in figures:
+        row = figures["composition"]
+        lines.append(
+            f"| q, k and v composition of {row['pairs']:,} pairs of heads, whole and by component | under 10 s and 0.5 GB | "
+            f"**{median(row['seconds']):.1f} s**, {row['bytes'] / 1e9:.2f} GB |"
+        )
     for row in figures.get("forecasts", []):
         lines.append(
             f"| memory of `eap` at an 8B model's width, {row['layers']} of 32 layers, 8 × 32 tokens, bfloat16 | forecast "
@@ -66,7 +72,21 @@ def edge_lines(figures: dict[str, Any]) -> list[str]:
 
 def circuit_tables(figures: dict[str, Any]) -> str:
     """Estimates against exact edge patching, every method on the real model, and every method on known circuits."""
-    return edge_correlation_table(figures) + method_table(figures) + known_table(figures)
+    return edge_correlation_table(figures) + method_table(figures) + known_table(figures) + channel_table(figures)
+
+
+def channel_table(figures: dict[str, Any]) -> str:
+    """The strongest inhibition channel of every set of prompts."""
+    rows = figures.get("channels", [])
+    if not rows:
+        return ""
+    columns = ("share", "next share", "random share", "alone", "said, right first", "said, wrong first", "composition")
+    head = "| strongest channel by set of prompts | " + " | ".join(columns) + " |"
+    lines = ["", "", head, "|---|" + "---|" * len(columns)]
+    for row in rows:
+        lines.append(f"| `{row['channel']}` | " + " | ".join(f"{row[name]:.2f}" for name in columns) + " |")
+    lines.append("| mean ± s.d. | " + " | ".join(spread(rows, name) for name in columns) + " |")
+    return "\n".join(lines)
 
 
 def edge_correlation_table(figures: dict[str, Any]) -> str:

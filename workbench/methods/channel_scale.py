@@ -23,8 +23,8 @@ def run(
     model: Any,
     pairs: Pairs,
     *,
-    channel: str | None = None,
-    reader: str | None = None,
+    channel: str = "",
+    reader: str = "",
     of: Literal["logit_diff", "leaning", "accuracy"] = "logit_diff",
     low: int | float = -3,
     high: int | float = 8,
@@ -39,8 +39,8 @@ def run(
     Args:
         model: The model.
         pairs: Prompts that name both answers.
-        channel: The component, '7.9.6' for layer 7, head 9, component 6; None for the one that does most on these prompts.
-        reader: The head that is watched, '9.9'; None for the one it is found with, or that adds most to the answer.
+        channel: The component, '7.9.6' for layer 7, head 9, component 6; empty for the one that does most on these prompts.
+        reader: The head that is watched, '9.9'; empty for the one it is found with, or that adds most to the answer.
         of: The 'logit_diff', the reader's 'leaning', or the 'accuracy'.
         low: Least α.
         high: Largest α.
@@ -86,10 +86,10 @@ def run(
     )
 
 
-def _chosen(bench: Bench, channel: str | None, reader: str | None, seed: int) -> tuple[tuple[int, int, int], tuple[int, int]]:
+def _chosen(bench: Bench, channel: str, reader: str, seed: int) -> tuple[tuple[int, int, int], tuple[int, int]]:
     """The component and the head that is watched; searched for where not given."""
     heads = bench.heads
-    if channel is None:
+    if not channel:
         found = on_task(bench, readers=3, writers=5, seed=seed).rows[0]
         place, best = (*found.writer, found.component), found.reader
     else:
@@ -102,7 +102,7 @@ def _chosen(bench: Bench, channel: str | None, reader: str | None, seed: int) ->
         later = bench.direct[place[0] + 1 :].mean(-1)
         at = divmod(int(later.argmax()), heads.n_heads)
         best = (at[0] + place[0] + 1, at[1])
-    if reader is None:
+    if not reader:
         return place, best
     watched = parsed(reader)
     if len(watched) != 2:
