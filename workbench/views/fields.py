@@ -104,7 +104,7 @@ def _read_text(field: Field, text: str) -> Any:
     if text in field.words:
         return text
     if field.words or field.optional:
-        return _read_number(field, text)
+        return _read_fraction(field, text) if re.search(r"\d[.e]", text) else _read_number(field, text)
     return text
 
 
