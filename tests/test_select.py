@@ -65,9 +65,7 @@ def test_random_draws_so_many_and_the_seed_says_which():
     assert (select.random(GRAPH, 7, 0) != select.random(GRAPH, 7, 1)).any()
 
 
-def test_jaccard_and_stability():
-    one, other = np.array([1, 1, 0, 0], bool), np.array([1, 0, 1, 0], bool)
-    assert select.jaccard(one, other) == pytest.approx(1 / 3)
+def test_stability():
     same = np.repeat(scores()[None], 6, 0)
     assert select.Ranking(GRAPH, scores()).stability(same, 8, 20, 0) == (1.0, 0.0)
     noise = np.random.default_rng(0).normal(size=(6, GRAPH.n_edges))

@@ -9,7 +9,7 @@ import heapq
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from workbench.errors import BadInput, one_of, within
 from workbench.graph import EdgeMask, Graph
@@ -71,12 +71,6 @@ def random(graph: Graph, n: int, seed: int) -> EdgeMask:
     """`n` edges drawn at random."""
     within("n", n, 0, graph.n_edges + 1)
     return _masked(graph, np.random.default_rng(seed).choice(graph.n_edges, n, replace=False))
-
-
-def jaccard(one: Bool[np.ndarray, "..."], other: Bool[np.ndarray, "..."]) -> float:
-    """Edges in both over edges in either; NaN where both are empty."""
-    either = (one | other).sum()
-    return float((one & other).sum() / either) if either else float("nan")
 
 
 @dataclass(frozen=True, eq=False)

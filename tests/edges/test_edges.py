@@ -351,6 +351,18 @@ def test_a_killed_scoring_goes_on_from_its_batches(llama, monkeypatch, method):
     assert np.array_equal(again.values, whole.values)
 
 
+def test_batches_of_another_size_are_not_taken_for_those_of_a_killed_run(llama, monkeypatch):
+    """Six prompts in batches of 4 and 2, and then of 2, 2 and 2: the second batch of both has two prompts, and others."""
+    from workbench.edges import forecast
+
+    pairs, kept = toy_pairs(llama, n=6), Memory()
+    for tokens in (28, 14):
+        monkeypatch.setattr(forecast, "TOKENS", {"cpu": tokens})
+        with keeping(kept):
+            found = METHODS["eap"](llama, pairs)
+    assert np.allclose(found.values, METHODS["eap"](llama, pairs).values, atol=1e-7)
+
+
 def test_stop_is_heard_after_every_pass(llama):
     steps = []
     with listening(lambda step: steps.append((step.done, step.total))):

@@ -46,7 +46,7 @@ def blocks(heads: Heads, slots: tuple[str, ...] = ("q", "k", "v"), rotations: in
         for reader in range(1, heads.n_layers):
             for slot in slots:
                 read = heads.reader(reader, slot)
-                for writer in heads.earlier(reader):
+                for writer in range(reader):
                     made = heads.components(writer)
                     directions, share = made.writes, made.share
                     for turn in range(max(1, rotations)):

@@ -10,7 +10,6 @@ Source: Elhage et al. 2021 (composition), https://transformer-circuits.pub/2021/
 https://arxiv.org/abs/2406.09519.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -114,10 +113,6 @@ class Heads:
             # |W B^T| = |W R^T| for B = Q R: the basis that Q stands for changes no length.
             weight = weight @ torch.linalg.qr(behind, mode="r").R.mT
         return weight / weight.flatten(1).norm(dim=1)[:, None, None].clamp(min=1e-30)
-
-    def earlier(self, layer: int) -> Iterator[int]:
-        """The layers whose heads a layer reads."""
-        yield from range(layer)
 
     def name(self, layer: int, head: int, component: int | None = None) -> str:
         """'7.9', or '7.9.6' of a component."""

@@ -116,14 +116,15 @@ def estimated(
     clean, corrupt, steepest = [], [], 0.0
     mean = mean_writes(wiring, pairs) if ablation == "mean" else None
     with progress.bar(title, len(pairs) * n_passes, unit="pass") as bar:
-        for place, some in enumerate(batches(wiring, pairs, min(HELD, n_passes), rules, by_position)):
+        for some in batches(wiring, pairs, min(HELD, n_passes), rules, by_position):
             before = bar.done
 
             def work(some: Pairs = some) -> Float[np.ndarray, "batch number"]:
                 batch = Batch(wiring, some, measured, rules, ablation, mean)
                 return _scored(batch, passes(batch), tally.n_edges, by_position, partial(bar.advance, len(some)))
 
-            found = progress.remembered(f"{title}/{place}-{len(some)}", work)
+            # By the first prompt and not by the batch's number: after a kill other batches may fit into memory.
+            found = progress.remembered(f"{title}/{tally.count}-{len(some)}", work)
             clean.append(torch.from_numpy(found[:, 0]))
             corrupt.append(torch.from_numpy(found[:, 1]))
             steepest = max(steepest, float(found[:, 2].max()))

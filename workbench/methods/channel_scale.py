@@ -62,11 +62,10 @@ def run(
     others = [other for other in range(heads.d_head) if other != component]
     other = int(np.random.default_rng(seed).choice(others)) if others else component
     alphas = np.linspace(low, high, steps)
-    series = {f"{layer}.{head}.{one}": _scaled(bench, layer, head, one, alphas, watched, of) for one in (component, other)}
-    each = np.stack(list(series.values()))
+    each = np.stack([_scaled(bench, layer, head, one, alphas, watched, of) for one in (component, other)])
     values = each.mean(-1)
     error = each.std(-1, ddof=1) / np.sqrt(each.shape[-1]) if each.shape[-1] > 1 else np.zeros_like(values)
-    names = [f"component {place[2]}", f"component {other}, drawn at random"]
+    names = [f"component {component}", f"component {other}, drawn at random"]
 
     def labelled(numbers: np.ndarray) -> xr.DataArray:
         return xr.DataArray(numbers, dims=("series", "alpha"), coords={"series": names, "alpha": alphas})
