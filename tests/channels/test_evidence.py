@@ -46,6 +46,11 @@ def test_trials_are_whole_runs_with_the_change_at_end(model_of, family, ragged):
                 for row, prompt in enumerate(pairs.clean.tolist())
             ]
             assert there.leaning[0, place].tolist() == pytest.approx(leaning, abs=1e-4)
+            assert torch.allclose(there.attention[0, place], pattern, atol=1e-4)
+        # The answers are 3 and 5; where 3 is named first it is the first item.
+        named = torch.tensor([[3, 5] if prompt.index(3) < prompt.index(5) else [5, 3] for prompt in pairs.clean.tolist()])
+        assert torch.allclose(there.items[0], logits.gather(1, named), atol=1e-3)
+        assert bench.items.right.tolist() == [row.tolist().index(3) for row in named]
         assert (there.answer - base.answer).abs().max() > 1e-3
 
 

@@ -36,6 +36,9 @@ def test_the_answer_is_the_one_left(tokenizer, objects, order, layout):
     at = {name: [decode([pairs.clean[row, where[row]]]) for row in rows] for name, where in pairs.positions.items()}
     assert at["LEFT"] == [decode(answer) for answer in pairs.right]
     assert at["TAKEN"] == at["AGAIN"] == [decode(answer) for answer in pairs.wrong]
+    for row in range(6):
+        listed, _ = parts(tokenizer.decode(pairs.clean[row, : pairs.lengths[row]].tolist()))
+        assert [at[f"ITEM{place + 1}"][row] for place in range(objects)] == listed
     assert (pairs.positions["TAKEN"] < pairs.positions["AGAIN"]).all()
 
 

@@ -31,10 +31,36 @@ class Outcome:
     Attributes:
         answer: Logit difference.
         leaning: Attention of each reader to the right answer's tokens minus that to the wrong one's.
+        attention: Attention of each reader from END; 0 behind END.
+        items: Logits of the bench's items.
     """
 
     answer: Float[Tensor, "variant batch"]
     leaning: Float[Tensor, "variant reader batch"]
+    attention: Float[Tensor, "variant reader batch pos"]
+    items: Float[Tensor, "variant batch item"]
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """The things a prompt chooses among, in the order they are named: ITEM1, ITEM2, … of the task, else the two answers.
+
+    Attributes:
+        tokens: Their token ids.
+        first: Where each is named first.
+        where: All positions before END that hold it.
+        right: Which one is the right answer, from 0.
+    """
+
+    tokens: Int[Tensor, "batch item"]
+    first: Int[Tensor, "batch item"]
+    where: Bool[Tensor, "batch item pos"]
+    right: Int[Tensor, "batch"]
+
+    @property
+    def count(self) -> int:
+        """How many a prompt has."""
+        return self.tokens.shape[1]
 
 
 class Bench:
@@ -46,6 +72,7 @@ class Bench:
         direct: What every head adds to the logit difference by itself, [layer head batch].
         right, wrong: Where before END the answers are named.
         answer: The logit difference.
+        items: What the prompts choose among; None where they do not name their answers.
     """
 
     def __init__(self, heads: Heads, pairs: Pairs):
@@ -76,6 +103,7 @@ class Bench:
         )
         self.right, self.wrong = self._where(pairs.right), self._where(pairs.wrong)
         self.answer = logit_diff(self.run.logits, self.answers)
+        self.items = self._items() if bool((self.right.any(1) & self.wrong.any(1)).all()) else None
 
     def _where(self, answers: tuple[tuple[int, ...], ...]) -> Bool[Tensor, "batch pos"]:
         """The positions before END that hold a token of the answer."""
@@ -83,6 +111,19 @@ class Bench:
         found = torch.stack([torch.isin(row, torch.tensor(ids)) for row, ids in zip(tokens, answers, strict=True)])
         before = torch.arange(tokens.shape[1]) < self.pairs.end.unsqueeze(1)
         return (found & before).to(self.device)
+
+    def _items(self) -> Items:
+        """The things that the prompts choose among."""
+        tokens = self.run.tokens
+        named = [where for name, where in self.pairs.positions.items() if name.startswith("ITEM")]
+        if named:
+            first = torch.stack(named, 1).to(self.device)
+        else:
+            first = torch.stack([self.right.int().argmax(1), self.wrong.int().argmax(1)], 1).sort(1).values
+        ids = tokens.gather(1, first)
+        before = torch.arange(tokens.shape[1], device=self.device) < self.end.view(-1, 1, 1)
+        where = (tokens.unsqueeze(1) == ids.unsqueeze(-1)) & before
+        return Items(ids, first, where, self.right.gather(1, first).int().argmax(1))
 
     @property
     def right_first(self) -> Bool[Tensor, "batch"]:
@@ -115,17 +156,26 @@ class Bench:
         found = []
         for first in range(0, len(moved), most):
             some = moved[first : first + most]
-            # Answer and leanings as one tensor, so that a trial that finds no memory can be halved.
+            # All numbers as one tensor, so that a trial that finds no memory can be halved.
             found.append(halving(lambda rows, some=some: self._outcome(layer, some[list(rows)], readers), range(len(some))))
         whole = torch.cat(found)
-        return Outcome(whole[:, 0], whole[:, 1:])
+        count, length = self.items.count if self.items else 0, self.run.tokens.shape[1]
+        answer, items, looks = whole.split([1, count, len(readers) * length], -1)
+        attention = looks.unflatten(-1, (len(readers), length)).transpose(1, 2)
+        leaning = (attention * (self.right.float() - self.wrong.float())).sum(-1)
+        return Outcome(answer[..., 0], leaning, attention, items)
 
-    def _outcome(self, layer: int, moved: Tensor, readers: Sequence[tuple[int, int]]) -> Float[Tensor, "variant number batch"]:
-        made = torch.empty(len(moved), 1 + len(readers), len(self.pairs), device=self.device)
+    def _outcome(self, layer: int, moved: Tensor, readers: Sequence[tuple[int, int]]) -> Float[Tensor, "variant batch number"]:
+        """The logit difference, the items' logits, and every reader's attention, one after the other."""
+        for at, head in readers:
+            if at < layer:
+                raise BadInput(f"a reader must stand at or after the writer's layer {layer}; got {at}.{head}.")
+        numbers = 1 + (self.items.count if self.items else 0) + len(readers) * self.run.tokens.shape[1]
+        made = torch.zeros(len(moved), len(self.pairs), numbers, device=self.device)
         # Prompts whose END is at one place share their prefix's length.
         for end in self.end.unique().tolist():
             rows = torch.nonzero(self.end == end).flatten()
-            made[:, :, rows] = self._at(layer, moved[:, rows], readers, rows, end)
+            made[:, rows] = self._at(layer, moved[:, rows], readers, rows, end)
         return made
 
     def _at(self, layer: int, moved: Tensor, readers: Sequence[tuple[int, int]], rows: Int[Tensor, "row"], end: int) -> Tensor:
@@ -153,14 +203,14 @@ class Bench:
                     past_key_values=cache, use_cache=cache is not None,
                 )  # fmt: skip
         prompts = rows.repeat(variants)
-        found = [logit_diff(logits, self.answers.rows(prompts)).view(variants, count)]
+        found = [logit_diff(logits, self.answers.rows(prompts)).unsqueeze(-1)]
+        if self.items:
+            found.append(logits.float().gather(-1, self.items.tokens[prompts]))
         for at, head in readers:
-            if at not in seen:
-                raise BadInput(f"a reader must stand at or after the writer's layer {layer}; got {at}.{head}.")
-            pattern = seen[at][:, head].view(variants, count, -1).float()
-            right, wrong = (where[rows, : end + 1].float() for where in (self.right, self.wrong))
-            found.append((pattern * (right - wrong)).sum(-1))
-        return torch.stack(found, 1)
+            looks = torch.zeros(len(prompts), self.run.tokens.shape[1], device=self.device)
+            looks[:, : end + 1] = seen[at][:, head].float()
+            found.append(looks)
+        return torch.cat(found, -1).view(variants, count, -1)
 
 
 class _all:

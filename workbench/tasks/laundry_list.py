@@ -5,7 +5,12 @@ is the" -> " pen". Indirect object identification is the case of two things. Sen
 """
 
 import random
+from dataclasses import replace
 from typing import Any, Literal
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from workbench.errors import BadInput
 from workbench.pairs import Pairs
@@ -30,7 +35,8 @@ def make(
     """Pairs whose right answer is the thing that is left and whose wrong answer is one that was taken.
 
     Convention: the corrupt prompt takes the right answer in the wrong one's place, so that the answers change places and one
-    token differs. Positions: LEFT and TAKEN, where the two are listed; AGAIN, where the one taken is mentioned again; END.
+    token differs. Positions: LEFT and TAKEN, where the two are listed; AGAIN, where the one taken is mentioned again; ITEM1 and
+    on, where each thing is listed; END.
     Source: the Laundry List of Merullo et al. 2024, https://arxiv.org/abs/2406.09519, whose wording was not available here.
 
     Args:
@@ -70,12 +76,12 @@ def make(
     def draw(index: int) -> Draft:
         listed = rng.sample(list(things), objects)
         left, again, swapped = one if layout == "one" else arranged()
-        slots = {at: f"L{at}" for at in range(objects)} | {left: "LEFT", swapped: "TAKEN"}
+        slots = [f"ITEM{at + 1}" for at in range(objects)]
         mentions = {at: "AGAIN" if at == swapped else f"T{at}" for at in again}
-        words = {"name": rng.choice(names)} | {slots[at]: thing for at, thing in enumerate(listed)}
+        words = {"name": rng.choice(names)} | dict(zip(slots, listed, strict=True))
         clean = words | {mention: listed[at] for at, mention in mentions.items()}
         return Draft(
-            template=TEMPLATES[0].format(listed=_series(list(slots.values())), again=_series(list(mentions.values()))),
+            template=TEMPLATES[0].format(listed=_series(slots), again=_series(list(mentions.values()))),
             clean=clean,
             corrupt=clean | {"AGAIN": listed[left]},
             right=(things[listed[left]],),
@@ -83,7 +89,17 @@ def make(
         )
 
     drafts = draw_distinct(n, draw, key=lambda draft: draft.texts)
-    return pairs_from_drafts(tokenizer, "laundry_list", drafts, {name: (name, 0) for name in ("LEFT", "TAKEN", "AGAIN")})
+    places = {name: (name, 0) for name in [f"ITEM{at + 1}" for at in range(objects)] + ["AGAIN"]}
+    made = pairs_from_drafts(tokenizer, "laundry_list", drafts, places)
+    two = {"LEFT": _listed(made, made.right, objects), "TAKEN": _listed(made, made.wrong, objects)}
+    return replace(made, positions={**two, **made.positions})
+
+
+def _listed(pairs: Pairs, answers: tuple[tuple[int, ...], ...], objects: int) -> Int[Tensor, "batch"]:
+    """Where the things that are the answers are listed."""
+    items = torch.stack([pairs.positions[f"ITEM{at + 1}"] for at in range(objects)], 1)
+    found = pairs.clean.gather(1, items) == torch.tensor([one for (one,) in answers]).unsqueeze(1)
+    return items.gather(1, found.int().argmax(1, keepdim=True))[:, 0]
 
 
 def _series(slots: list[str]) -> str:
