@@ -5,6 +5,7 @@ again, from the writer's layer on, with the kept keys and values of all position
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import torch
@@ -144,20 +145,32 @@ class Bench:
         width = self.out.shape[-1]
         return self.outcome(0, torch.zeros(1, len(self.pairs), width, device=self.device, dtype=self.out.dtype), readers)
 
-    def outcome(self, layer: int, moved: Float[Tensor, "variant batch d_model"], readers: Sequence[tuple[int, int]]) -> Outcome:
+    def outcome(
+        self,
+        layer: int,
+        moved: Float[Tensor, "variant batch d_model"],
+        readers: Sequence[tuple[int, int]],
+        answers: bool = True,
+    ) -> Outcome:
         """What follows when attention of a layer adds something more at END.
 
         Args:
             layer: The writers' layer.
             moved: What is added.
             readers: (layer, head) of the heads that are watched.
+            answers: Whether the answer is asked for too; else it and the items are NaN, and the last reader's layer is the last
+                that is run.
         """
         most = max(1, TRIALS.get(self.device.type, 2048) // len(self.pairs))
         found = []
         for first in range(0, len(moved), most):
             some = moved[first : first + most]
             # All numbers as one tensor, so that a trial that finds no memory can be halved.
-            found.append(halving(lambda rows, some=some: self._outcome(layer, some[list(rows)], readers), range(len(some))))
+
+            def trial(rows: Sequence[int], some: Tensor = some) -> Tensor:
+                return self._outcome(layer, some[list(rows)], readers, answers)
+
+            found.append(halving(trial, range(len(some))))
         whole = torch.cat(found)
         count, length = self.items.count if self.items else 0, self.run.tokens.shape[1]
         answer, items, looks = whole.split([1, count, len(readers) * length], -1)
@@ -165,7 +178,9 @@ class Bench:
         leaning = (attention * (self.right.float() - self.wrong.float())).sum(-1)
         return Outcome(answer[..., 0], leaning, attention, items)
 
-    def _outcome(self, layer: int, moved: Tensor, readers: Sequence[tuple[int, int]]) -> Float[Tensor, "variant batch number"]:
+    def _outcome(
+        self, layer: int, moved: Tensor, readers: Sequence[tuple[int, int]], answers: bool
+    ) -> Float[Tensor, "variant batch number"]:
         """The logit difference, the items' logits, and every reader's attention, one after the other."""
         for at, head in readers:
             if at < layer:
@@ -175,54 +190,59 @@ class Bench:
         # Prompts whose END is at one place share their prefix's length.
         for end in self.end.unique().tolist():
             rows = torch.nonzero(self.end == end).flatten()
-            made[:, rows] = self._at(layer, moved[:, rows], readers, rows, end)
+            made[:, rows] = self._at(layer, moved[:, rows], readers, rows, end, answers)
         return made
 
-    def _at(self, layer: int, moved: Tensor, readers: Sequence[tuple[int, int]], rows: Int[Tensor, "row"], end: int) -> Tensor:
+    def _at(
+        self,
+        layer: int,
+        moved: Tensor,
+        readers: Sequence[tuple[int, int]],
+        rows: Int[Tensor, "row"],
+        end: int,
+        answers: bool,
+    ) -> Float[Tensor, "variant batch number"]:
         variants, count = moved.shape[:2]
-        seen: dict[int, Tensor] = {}
+        prompts = rows.repeat(variants)
         cache = None
         if end:
-            kept = [(keys[rows, :, :end], values[rows, :, :end]) for keys, values in self.run.cache]
-            cache = prefix_cache(kept, variants)
+            cache = prefix_cache([(keys[rows, :, :end], values[rows, :, :end]) for keys, values in self.run.cache], variants)
         stream = self.run.stream[layer][rows, end : end + 1].repeat(variants, 1, 1)
-        tokens = self.run.tokens[rows, end : end + 1].repeat(variants, 1)
+        tokens = self.run.tokens[prompts, end : end + 1]
         added = moved.flatten(0, 1).unsqueeze(1)
+        watched = {at for at, _ in readers}
+        seen: dict[int, Tensor] = {}
 
         def keeper(at: int):
             def keep(pattern: Tensor) -> None:
-                seen[at] = pattern[:, :, -1].detach()
+                seen[at] = pattern[:, :, -1].detach().float()
+                if not answers and at == max(watched):
+                    raise _Enough
 
             return keep
 
-        with torch.no_grad(), stepping_in(self.model, layer, stream):
-            hooks = [hooked(hook_point(self.model, Site("pattern", at)), keeper(at)) for at in {at for at, _ in readers}]
-            with writing(self.model, {Site("attn_out", layer): lambda out: out + added}), _all(hooks):
-                logits = end_logits(
-                    self.model, tokens, torch.zeros(len(tokens), dtype=torch.long, device=self.device),
-                    past_key_values=cache, use_cache=cache is not None,
-                )  # fmt: skip
-        prompts = rows.repeat(variants)
-        found = [logit_diff(logits, self.answers.rows(prompts)).unsqueeze(-1)]
-        if self.items:
-            found.append(logits.float().gather(-1, self.items.tokens[prompts]))
-        for at, head in readers:
-            looks = torch.zeros(len(prompts), self.run.tokens.shape[1], device=self.device)
-            looks[:, : end + 1] = seen[at][:, head].float()
-            found.append(looks)
-        return torch.cat(found, -1).view(variants, count, -1)
+        logits = None
+        with torch.no_grad(), ExitStack() as stack, suppress(_Enough):
+            stack.enter_context(stepping_in(self.model, layer, stream))
+            stack.enter_context(writing(self.model, {Site("attn_out", layer): lambda out: out + added}))
+            for at in watched:
+                stack.enter_context(hooked(hook_point(self.model, Site("pattern", at)), keeper(at)))
+            here = torch.zeros(len(tokens), dtype=torch.long, device=self.device)
+            logits = end_logits(self.model, tokens, here, past_key_values=cache, use_cache=cache is not None)
+        count_items = self.items.count if self.items else 0
+        made = torch.full(
+            (len(prompts), 1 + count_items + len(readers) * self.run.tokens.shape[1]), torch.nan, device=self.device
+        )
+        if logits is not None:
+            made[:, 0] = logit_diff(logits, self.answers.rows(prompts))
+        if logits is not None and self.items:
+            made[:, 1 : 1 + count_items] = logits.float().gather(-1, self.items.tokens[prompts])
+        looks = made[:, 1 + count_items :].view(len(prompts), len(readers), -1)
+        looks.zero_()
+        for place, (at, head) in enumerate(readers):
+            looks[:, place, : end + 1] = seen[at][:, head]
+        return made.view(variants, count, -1)
 
 
-class _all:
-    """Several contexts at once."""
-
-    def __init__(self, contexts):
-        self.contexts = contexts
-
-    def __enter__(self):
-        for context in self.contexts:
-            context.__enter__()
-
-    def __exit__(self, *problem):
-        for context in reversed(self.contexts):
-            context.__exit__(None, None, None)
+class _Enough(Exception):
+    """All that is asked for has been seen."""

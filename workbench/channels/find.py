@@ -113,7 +113,7 @@ def _whole_heads(bench: Bench, watched: list[tuple[int, int]], leaning: np.ndarr
     made = np.full((len(watched), heads.n_layers, heads.n_heads, len(bench.pairs)), np.nan)
     for layer in progress.track(range(max(at for at, _ in watched)), "channels: heads"):
         later = [place for place, reader in enumerate(watched) if reader[0] > layer]
-        there = bench.outcome(layer, -bench.out[layer], [watched[place] for place in later])
+        there = bench.outcome(layer, -bench.out[layer], [watched[place] for place in later], answers=False)
         for row, place in enumerate(later):
             made[place, layer] = leaning[place] - there.leaning[:, row].double().cpu().numpy()
     return made
@@ -130,20 +130,23 @@ def _taken_apart(
     parts = said.T.unsqueeze(-1) * directions.unsqueeze(1)
     random = turned(directions.unsqueeze(0), seed)[0]
     drawn = (out.float() @ random.mT).T.unsqueeze(-1) * random.unsqueeze(1)
-    there = bench.outcome(layer, torch.cat([-parts, parts - out, -drawn]).to(out.dtype), [reader])
+    there = bench.outcome(layer, torch.cat([-parts, -drawn]).to(out.dtype), [reader], answers=False)
     falls = (leaning - there.leaning[:, 0].double().cpu().numpy()).mean(-1)
     count = len(directions)
     best = int(falls[:count].argmax())
     first = bench.right_first
+    one = parts[best]
+    there = bench.outcome(layer, torch.stack([-one, one - out]).to(out.dtype), [reader])
+    alone = float((leaning - there.leaning[1, 0].double().cpu().numpy()).mean())
     return Row(
         writer=writer,
         reader=reader,
         component=best,
         whole=whole,
         falls=falls[:count],
-        alone=1 - float(falls[count + best]) / whole,
-        by_chance=float(falls[2 * count :].max()) / whole,
-        answer=float((bench.answer - there.answer[best]).mean()),
+        alone=1 - alone / whole,
+        by_chance=float(falls[count:].max()) / whole,
+        answer=float((bench.answer - there.answer[0]).mean()),
         said_right_first=float(said[first, best].mean()),
         said_wrong_first=float(said[~first, best].mean()),
     )
