@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.conftest import toy_pairs
-from workbench.channels.act import changing, channel, removed
+from workbench.channels.act import changing, channel, put, removed
 from workbench.channels.evidence import Bench
 from workbench.channels.weights import Heads
 from workbench.errors import BadInput
@@ -52,6 +52,26 @@ def test_trials_are_whole_runs_with_the_change_at_end(model_of, family, ragged):
         assert torch.allclose(there.items[0], logits.gather(1, named), atol=1e-3)
         assert bench.items.right.tolist() == [row.tolist().index(3) for row in named]
         assert (there.answer - base.answer).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
+def test_channels_of_two_layers_put_at_once_are_whole_runs(model_of, family):
+    model = model_of(family)
+    heads, pairs = Heads(model), naming_pairs(model, ragged=True)
+    bench = Bench(heads, pairs)
+    first, second = channel(heads, 0, 1, 0), channel(heads, 1, 2, 3)
+    values = torch.randn(2, len(pairs), 2)
+    there = bench.put([first, second], values, [(2, 1)])
+    for variant in range(2):
+        with (
+            changing(heads, first, put(values[variant, :, :1]), pairs.end),
+            changing(heads, second, put(values[variant, :, 1:]), pairs.end),
+        ):
+            logits, kept = read(model, pairs.clean, pairs.end, [Site("pattern", 2)])
+        pattern = kept[Site("pattern", 2)][torch.arange(len(pairs)), 1, pairs.end]
+        assert torch.allclose(there.answer[variant], logit_diff(logits, answers_of(pairs)), atol=1e-4)
+        assert torch.allclose(there.attention[variant, 0], pattern, atol=1e-4)
+    assert (there.answer[0] - there.answer[1]).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])

@@ -4,14 +4,15 @@ All interventions are at the position that is read, END. What changes there chan
 again, from the writer's layer on, with the kept keys and values of all positions before: one token per trial.
 """
 
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from workbench.channels.act import Channel, changing, put
 from workbench.channels.weights import Heads
 from workbench.errors import BadInput
 from workbench.hooks import end_logits, hooked, stepping_in, writing
@@ -21,6 +22,8 @@ from workbench.sites import Site, hook_point
 from workbench.sweep import halving, prefix_cache, record
 from workbench.unembed import answer_direction, scale_of, through_norm
 
+# Which variants, which prompts -> the context in which END says what they say, a row per variant and prompt.
+Change = Callable[[slice, Int[Tensor, "row"]], AbstractContextManager]
 # Trials (a variant on a prompt) in one pass: each is one token.
 TRIALS = {"cpu": 2048, "cuda": 65536, "mps": 8192}
 
@@ -161,16 +164,53 @@ class Bench:
             answers: Whether the answer is asked for too; else it and the items are NaN, and the last reader's layer is the last
                 that is run.
         """
+
+        def adding(some: slice, rows: Int[Tensor, "row"]) -> AbstractContextManager:
+            added = moved[some][:, rows].flatten(0, 1).unsqueeze(1)
+            return writing(self.model, {Site("attn_out", layer): lambda out: out + added})
+
+        return self._told(layer, len(moved), adding, readers, answers)
+
+    def put(
+        self,
+        channels: Sequence[Channel],
+        values: Float[Tensor, "variant batch channel"],
+        readers: Sequence[tuple[int, int]],
+        answers: bool = True,
+    ) -> Outcome:
+        """What follows when channels of one component each say these coordinates at END, whatever they would have said.
+
+        Args:
+            channels: The channels, of any layers.
+            values: What each says.
+            readers: (layer, head) of the heads that are watched.
+            answers: As in `outcome`.
+        """
+
+        def saying(some: slice, rows: Int[Tensor, "row"]) -> AbstractContextManager:
+            stack = ExitStack()
+            for place, what in enumerate(channels):
+                said = values[some][:, rows, place].flatten(0, 1).unsqueeze(-1)
+                stack.enter_context(changing(self.heads, what, put(said.to(self.device))))
+            return stack
+
+        return self._told(min(what.layer for what in channels), len(values), saying, readers, answers)
+
+    def _told(self, layer: int, variants: int, change: Change, readers: Sequence[tuple[int, int]], answers: bool) -> Outcome:
+        """The outcome of variants from a layer on, as many in a pass as memory takes."""
+        for at, head in readers:
+            if at < layer:
+                raise BadInput(f"a reader must stand at or after the writer's layer {layer}; got {at}.{head}.")
         most = max(1, TRIALS.get(self.device.type, 2048) // len(self.pairs))
         found = []
-        for first in range(0, len(moved), most):
-            some = moved[first : first + most]
+        for first in range(0, variants, most):
             # All numbers as one tensor, so that a trial that finds no memory can be halved.
-
-            def trial(rows: Sequence[int], some: Tensor = some) -> Tensor:
-                return self._outcome(layer, some[list(rows)], readers, answers)
-
-            found.append(halving(trial, range(len(some))))
+            found.append(
+                halving(
+                    lambda some: self._outcome(layer, slice(some.start, some.stop), change, readers, answers),
+                    range(first, min(variants, first + most)),
+                )
+            )
         whole = torch.cat(found)
         count, length = self.items.count if self.items else 0, self.run.tokens.shape[1]
         answer, items, looks = whole.split([1, count, len(readers) * length], -1)
@@ -179,37 +219,28 @@ class Bench:
         return Outcome(answer[..., 0], leaning, attention, items)
 
     def _outcome(
-        self, layer: int, moved: Tensor, readers: Sequence[tuple[int, int]], answers: bool
+        self, layer: int, some: slice, change: Change, readers: Sequence[tuple[int, int]], answers: bool
     ) -> Float[Tensor, "variant batch number"]:
         """The logit difference, the items' logits, and every reader's attention, one after the other."""
-        for at, head in readers:
-            if at < layer:
-                raise BadInput(f"a reader must stand at or after the writer's layer {layer}; got {at}.{head}.")
         numbers = 1 + (self.items.count if self.items else 0) + len(readers) * self.run.tokens.shape[1]
-        made = torch.zeros(len(moved), len(self.pairs), numbers, device=self.device)
+        made = torch.zeros(some.stop - some.start, len(self.pairs), numbers, device=self.device)
         # Prompts whose END is at one place share their prefix's length.
         for end in self.end.unique().tolist():
             rows = torch.nonzero(self.end == end).flatten()
-            made[:, rows] = self._at(layer, moved[:, rows], readers, rows, end, answers)
+            with change(some, rows):
+                made[:, rows] = self._at(layer, len(made), readers, rows, end, answers)
         return made
 
     def _at(
-        self,
-        layer: int,
-        moved: Tensor,
-        readers: Sequence[tuple[int, int]],
-        rows: Int[Tensor, "row"],
-        end: int,
-        answers: bool,
+        self, layer: int, variants: int, readers: Sequence[tuple[int, int]], rows: Int[Tensor, "row"], end: int, answers: bool
     ) -> Float[Tensor, "variant batch number"]:
-        variants, count = moved.shape[:2]
         prompts = rows.repeat(variants)
         cache = None
         if end:
             cache = prefix_cache([(keys[rows, :, :end], values[rows, :, :end]) for keys, values in self.run.cache], variants)
         stream = self.run.stream[layer][rows, end : end + 1].repeat(variants, 1, 1)
         tokens = self.run.tokens[prompts, end : end + 1]
-        added = moved.flatten(0, 1).unsqueeze(1)
+        here = torch.zeros(len(tokens), dtype=torch.long, device=self.device)
         watched = {at for at, _ in readers}
         seen: dict[int, Tensor] = {}
 
@@ -222,26 +253,20 @@ class Bench:
             return keep
 
         logits = None
-        with torch.no_grad(), ExitStack() as stack, suppress(_Enough):
+        with torch.no_grad(), suppress(_Enough), ExitStack() as stack:
             stack.enter_context(stepping_in(self.model, layer, stream))
-            stack.enter_context(writing(self.model, {Site("attn_out", layer): lambda out: out + added}))
             for at in watched:
                 stack.enter_context(hooked(hook_point(self.model, Site("pattern", at)), keeper(at)))
-            here = torch.zeros(len(tokens), dtype=torch.long, device=self.device)
             logits = end_logits(self.model, tokens, here, past_key_values=cache, use_cache=cache is not None)
-        count_items = self.items.count if self.items else 0
-        made = torch.full(
-            (len(prompts), 1 + count_items + len(readers) * self.run.tokens.shape[1]), torch.nan, device=self.device
-        )
-        if logits is not None:
-            made[:, 0] = logit_diff(logits, self.answers.rows(prompts))
-        if logits is not None and self.items:
-            made[:, 1 : 1 + count_items] = logits.float().gather(-1, self.items.tokens[prompts])
-        looks = made[:, 1 + count_items :].view(len(prompts), len(readers), -1)
-        looks.zero_()
+        looks = torch.zeros(len(prompts), len(readers), self.run.tokens.shape[1], device=self.device)
         for place, (at, head) in enumerate(readers):
             looks[:, place, : end + 1] = seen[at][:, head]
-        return made.view(variants, count, -1)
+        told = torch.full((len(prompts), 1 + (self.items.count if self.items else 0)), torch.nan, device=self.device)
+        if logits is not None:
+            told[:, 0] = logit_diff(logits, self.answers.rows(prompts))
+            if self.items:
+                told[:, 1:] = logits.float().gather(-1, self.items.tokens[prompts])
+        return torch.cat([told, looks.flatten(1)], 1).view(variants, len(rows), -1)
 
 
 class _Enough(Exception):
