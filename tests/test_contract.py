@@ -23,6 +23,7 @@ from workbench.tasks import TASKS
 UNITS = {
     "robust deviations",
     "attention",
+    "share of the coordinate",
     "share of the stream",
     "logits",
     "probability",
@@ -36,9 +37,10 @@ UNITS = {
 # What a method needs to be asked on a random model that does no task, or on one pair: faithfulness divides by a gap, which a
 # distance from the clean run always has, and one pair has no halves. Masks need not be learned to the end.
 ASKED = {"discover": {"metric": "kl", "hold_out": False}, "edge_pruning": {"steps": 20}, "channel_scale": {"channel": "0.1.2"}}
-FIRST = {"channel_scale": ASKED["channel_scale"]}
+ASKED |= {"direct_paths": {"reader": "2.1"}}
+FIRST = {name: ASKED[name] for name in ("channel_scale", "direct_paths")}
 # What looks at where the prompts name their answers.
-NAMING = {"channel_scale"}
+NAMING = {"channel_scale", "direct_paths"}
 
 
 def pairs_for(method, model, **asked):

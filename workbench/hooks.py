@@ -20,6 +20,10 @@ from workbench.sites import Site, hook_point
 Write = Callable[[Tensor], Tensor | None]
 
 
+class Enough(Exception):
+    """Raised by a hook when nothing after it is needed; to be suppressed around the pass."""
+
+
 @contextmanager
 def hooked(point: Any, write: Write) -> Iterator[None]:
     """Hook one HookPoint with a function of the activation; what it returns, if not None, takes its place."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from workbench.channels.act import Channel, changing, put
 from workbench.channels.weights import Heads
 from workbench.errors import BadInput
-from workbench.hooks import end_logits, hooked, stepping_in, writing
+from workbench.hooks import Enough, end_logits, hooked, stepping_in, writing
 from workbench.metrics import answers_of, logit_diff
 from workbench.pairs import Pairs
 from workbench.sites import Site, hook_point
@@ -134,12 +134,13 @@ class Bench:
         """Whether the right answer is named before the wrong one."""
         return self.right.int().argmax(1) < self.wrong.int().argmax(1)
 
-    def check_names(self) -> None:
-        """Raise BadInput unless every prompt names its right and its wrong answer before END."""
-        lacking = ~(self.right.any(1) & self.wrong.any(1))
+    def check_names(self, wrong: bool = True) -> None:
+        """Raise BadInput unless every prompt names its right answer before END, and its wrong one too where asked."""
+        lacking = ~(self.right.any(1) & (self.wrong.any(1) | (not wrong)))
         if lacking.any():
+            which = "both answers" if wrong else "the right answer"
             raise BadInput(
-                f"channels need prompts that name both answers, for a reader to look at; {int(lacking.sum())} of "
+                f"channels need prompts that name {which}, for a reader to look at; {int(lacking.sum())} of "
                 f"{len(self.pairs)} do not. Use a task like ioi or laundry_list."
             )
 
@@ -248,12 +249,12 @@ class Bench:
             def keep(pattern: Tensor) -> None:
                 seen[at] = pattern[:, :, -1].detach().float()
                 if not answers and at == max(watched):
-                    raise _Enough
+                    raise Enough
 
             return keep
 
         logits = None
-        with torch.no_grad(), suppress(_Enough), ExitStack() as stack:
+        with torch.no_grad(), suppress(Enough), ExitStack() as stack:
             stack.enter_context(stepping_in(self.model, layer, stream))
             for at in watched:
                 stack.enter_context(hooked(hook_point(self.model, Site("pattern", at)), keeper(at)))
@@ -267,7 +268,3 @@ class Bench:
             if self.items:
                 told[:, 1:] = logits.float().gather(-1, self.items.tokens[prompts])
         return torch.cat([told, looks.flatten(1)], 1).view(variants, len(rows), -1)
-
-
-class _Enough(Exception):
-    """All that is asked for has been seen."""

@@ -13,6 +13,7 @@ from workbench.methods import (
     channels,
     codes,
     composition,
+    direct_paths,
     discover,
     dla,
     eap,
@@ -52,6 +53,7 @@ _LISTED = (
     composition,
     channels,
     channel_scale,
+    direct_paths,
 )
 METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _LISTED}
 
