@@ -23,6 +23,8 @@ from workbench.tasks import TASKS
 UNITS = {
     "robust deviations",
     "attention",
+    "cosine",
+    "coordinate",
     "share of the coordinate",
     "share of the stream",
     "logits",

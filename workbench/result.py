@@ -175,9 +175,9 @@ class Curve(Result):
 
 @dataclass(frozen=True, eq=False)
 class Readout(Result):
-    """Per cell, the top tokens with their probabilities.
+    """Per cell, the top tokens with their probabilities, or what else ranks them: the unit says it.
 
-    `values` holds probabilities, its last dim is 'rank'; `parts['token']` holds the tokens as text over the same dims.
+    `values` holds these, its last dim is 'rank'; `parts['token']` holds the tokens as text over the same dims.
     """
 
     kind: ClassVar[str] = "readout"

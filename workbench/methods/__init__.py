@@ -12,6 +12,8 @@ from workbench.methods import (
     channel_scale,
     channels,
     codes,
+    component_text,
+    component_tokens,
     composition,
     direct_paths,
     discover,
@@ -54,6 +56,8 @@ _LISTED = (
     channels,
     channel_scale,
     direct_paths,
+    component_tokens,
+    component_text,
 )
 METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _LISTED}
 

@@ -27,7 +27,7 @@ def readout(
     palette: str | None = None,
     at: Mapping[str, int] | None = None,
 ) -> go.Figure:
-    """A table of tokens: the likeliest in each cell, coloured by its probability; hovering shows the others.
+    """A table of tokens: the likeliest in each cell, coloured by its probability or cosine; hovering shows the others.
 
     With one dim besides 'rank' the ranks stand side by side.
 
@@ -41,7 +41,11 @@ def readout(
         BadInput: When `at` names no dim or index of this result.
     """
     values, tokens, said = _chosen(result, dict(at or {}))
-    scale = Scale(colours(palette or "pale-blues", "sequential", theme), result.unit or "probability", centred=False, limit=1.0)
+    # Cosines of single directions are small: their colours end at the largest.
+    limit = 1.0 if result.unit in ("", "probability") else None
+    scale = Scale(
+        colours(palette or "pale-blues", "sequential", theme), result.unit or "probability", centred=False, limit=limit
+    )
     dims = [dim for dim in values.dims if dim != "rank"]
     if len(dims) < 2:
         rows, columns = (dims[0] if dims else "rank"), "rank"
