@@ -39,10 +39,10 @@ UNITS = {
 # What a method needs to be asked on a random model that does no task, or on one pair: faithfulness divides by a gap, which a
 # distance from the clean run always has, and one pair has no halves. Masks need not be learned to the end.
 ASKED = {"discover": {"metric": "kl", "hold_out": False}, "edge_pruning": {"steps": 20}, "channel_scale": {"channel": "0.1.2"}}
-ASKED |= {"direct_paths": {"reader": "2.1"}}
-FIRST = {name: ASKED[name] for name in ("channel_scale", "direct_paths")}
+ASKED |= {"direct_paths": {"reader": "2.1"}, "channel_map": {"channel": "0.1.2+1.0.3", "steps": 3}}
+FIRST = {name: ASKED[name] for name in ("channel_scale", "channel_map", "direct_paths")}
 # What looks at where the prompts name their answers.
-NAMING = {"channel_scale", "direct_paths"}
+NAMING = {"channel_map", "channel_scale", "direct_paths"}
 
 
 def pairs_for(method, model, **asked):

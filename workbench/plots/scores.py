@@ -1,4 +1,5 @@
-"""Figures of Scores: heatmaps for two dims and more, bars for one, a cloud where two methods are compared."""
+"""Figures of Scores: heatmaps for two dims and more, bars for one, a cloud where two methods are compared,
+a map where coordinates are."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -12,6 +13,7 @@ from workbench.plots import text
 from workbench.plots import view as views
 from workbench.plots.axis import axis
 from workbench.plots.bars import bars
+from workbench.plots.coordinates import coordinates, mapped
 from workbench.plots.grid import grid
 from workbench.plots.panel import Panel, Scale
 from workbench.plots.scatter import compared, scatter
@@ -34,7 +36,7 @@ def scores(
     top: int = 30,
     numbers: bool = False,
 ) -> go.Figure:
-    """A figure of `result`: heatmap, bars or cloud, by what its dims and parts are.
+    """A figure of `result`: heatmap, bars, cloud or map of coordinates, by what its dims and parts are.
 
     In a heatmap the x and y of a cell are its indices along the dims that `figure.layout.meta` names.
 
@@ -55,6 +57,8 @@ def scores(
     """
     if compared(result):
         return scatter(result, theme=theme, width=width)
+    if mapped(result) and facet is None and over is None:
+        return coordinates(result, theme=theme, width=width)
     one_of("scale", scale, ["shared", "own"])
     signed = result.notes.get("range") != "positive"
     colour = colours(palette, "diverging" if signed else "sequential", theme)
