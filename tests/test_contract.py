@@ -33,6 +33,7 @@ UNITS = {
     "share of the gap",
     "share of prompts",
     "correlation",
+    "composition score",
 }
 
 
@@ -40,7 +41,9 @@ UNITS = {
 # distance from the clean run always has, and one pair has no halves. Masks need not be learned to the end.
 ASKED = {"discover": {"metric": "kl", "hold_out": False}, "edge_pruning": {"steps": 20}, "channel_scale": {"channel": "0.1.2"}}
 ASKED |= {"direct_paths": {"reader": "2.1"}, "channel_map": {"channel": "0.1.2+1.0.3", "steps": 3}}
-FIRST = {name: ASKED[name] for name in ("channel_scale", "channel_map", "direct_paths")}
+# At a stricter rate nothing stands out of a random model.
+ASKED |= {"channel_graph": {"rate": 0.999, "rotations": 20}}
+FIRST = {name: ASKED[name] for name in ("channel_graph", "channel_map", "channel_scale", "direct_paths")}
 # What looks at where the prompts name their answers.
 NAMING = {"channel_map", "channel_scale", "direct_paths"}
 

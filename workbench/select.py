@@ -81,21 +81,24 @@ class Ranking:
         graph, scores: The edges and their scores; an edge without one (NaN) ranks last.
         rule: The 'top' edges, or 'greedy'.
         absolute: Whether they are ranked by size of the score.
+        prune: Whether edges on no path from the input to the logits are taken away.
     """
 
     graph: Graph
     scores: Scores
     rule: str = "top"
     absolute: bool = True
+    prune: bool = True
 
     def order(self) -> Int[np.ndarray, "edge"]:
         """The edges from the first to the last."""
         return np.argsort(-self._value(self.absolute), kind="stable")
 
     def circuit(self, n: int, absolute: bool | None = None) -> EdgeMask:
-        """The circuit of `n` edges, pruned."""
+        """The circuit of `n` edges, pruned if that is asked for."""
         value = self._value(self.absolute if absolute is None else absolute)
-        return self.graph.pruned(chosen(self.graph, value, self.rule, n, absolute=False))
+        made = chosen(self.graph, value, self.rule, n, absolute=False)
+        return self.graph.pruned(made) if self.prune else made
 
     def _value(self, absolute: bool) -> Scores:
         """What the edges are ranked by."""

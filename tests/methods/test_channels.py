@@ -7,11 +7,14 @@ import torch
 from tests import families
 from tests.channels.test_evidence import naming_pairs
 from tests.conftest import toy_pairs
+from workbench.channels.composition import pair_block
 from workbench.channels.evidence import Bench
 from workbench.channels.weights import Heads
 from workbench.errors import BadInput
 from workbench.methods import METHODS
 from workbench.models import load
+from workbench.plots import figure
+from workbench.views.circuit_size import CircuitSize
 
 CHANNELS, COMPOSITION = METHODS["channels"], METHODS["composition"]
 
@@ -47,6 +50,47 @@ def test_a_planted_channel_is_found_from_the_weights(planted):
     assert float(found.values.q[0]) <= 0.05
     assert float(found.values.composition[0]) > 0.7
     assert found.origin.task == ""
+
+
+def test_the_communication_graph_has_the_planted_channel_as_its_strongest_edge(planted):
+    found = METHODS["channel_graph"](planted, rotations=200, rate=0.05, top=5)
+    kept, names = found.parts["kept"].values, found.names()
+    assert names[np.nanargmax(found.values.values)] == "a0.h1->a2.h3<q>"
+    assert "a0.h1->a2.h3<q>" in names[kept]
+    # It counts as the weights' own search says, and the number is the strongest component's.
+    weights = CHANNELS(planted, rotations=200, slots="q")
+    assert float(np.nanmax(found.values.values)) == pytest.approx(float(weights.values[0]))
+    between_heads = np.array([name.startswith("a") and "<" in name for name in names])
+    assert np.array_equal(np.isfinite(found.values.values), between_heads)
+    assert "strongest component" in found.notes["sign"]
+    sizes = CircuitSize(found)
+    assert int(sizes.kept(sizes.sizes[0]).sum()) == sizes.sizes[0], "no pruning: a channel need lie on no path"
+    assert "no faithfulness" in sizes.words(sizes.sizes[0])
+
+
+def test_the_figures_of_components_and_of_marked_pairs(model_of):
+    model = model_of("llama")
+    found = CHANNELS(model, naming_pairs(model), readers=4, writers=8)
+    drawn = figure(found, row=1)
+    score, effect = drawn.data
+    assert np.allclose(effect.y, found.parts["components"].values[1])
+    assert np.allclose(score.y, found.parts["composition"].values[1])
+    writer = str(found.values.channel.values[1]).split(" ")[0]
+    layer, head, component = map(int, writer.split("."))
+    reader = tuple(map(int, str(found.values.channel.values[1]).split(" ")[2].split(".")))
+    block = pair_block(Heads(model), "q", layer, reader[0])
+    assert np.allclose(score.y, block.scores[head, :, reader[1]])
+    assert effect.marker.color[component] != effect.marker.color[component - 1]
+    with pytest.raises(BadInput, match="row must be from 0"):
+        figure(found, row=99)
+    told = COMPOSITION(model, by="head", slots="q")
+    with pytest.raises(BadInput, match="row must be None for a result without components"):
+        figure(told, row=0)
+    rings = figure(told, mark=[("0.1", "2.3")]).data[-1]
+    names = told.values.writer.values.tolist()
+    assert (list(rings.x), list(rings.y)) == ([names.index("2.3")], [names.index("0.1")])
+    with pytest.raises(BadInput, match="mark, a label of reader"):
+        figure(told, mark=[("0.1", "9.3")])
 
 
 def test_composition_is_largest_where_it_was_planted(planted):

@@ -56,7 +56,8 @@ def run(
     Returns:
         Scores over channel in robust deviations, strongest first, with composition score, share of strength and q beside
         each. On pairs: the best component of every writer that counts, by inhibition, with what it does beside it, and the
-        parts direct (layer, head), inhibition (reader, layer, head) and components (channel, component).
+        parts direct (layer, head), inhibition (reader, layer, head), components (row, component) and composition (row,
+        component).
     Raises:
         BadInput: When a parameter is none of these, the prompts do not name both answers, or nothing inhibits.
     """
@@ -108,32 +109,36 @@ def _on_task(heads: Heads, pairs: Pairs, found: Found, readers: int, writers: in
     names = [row.name for row in told.rows]
     coords: dict[str, Any] = {"channel": names} | {name: ("channel", column) for name, column in beside.items()}
     layers, each = {"layer": np.arange(heads.n_layers)}, {"head": np.arange(heads.n_heads)}
+    parted = {"row": names, "component": np.arange(heads.d_head)}
     watched = [heads.name(*reader) for reader in told.readers]
     parts = {
         "direct": xr.DataArray(bench.direct.mean(-1).double().cpu().numpy(), dims=("layer", "head"), coords=layers | each),
         "inhibition": xr.DataArray(
             told.inhibition.mean(-1), dims=("reader", "layer", "head"), coords={"reader": watched} | layers | each
         ),
-        "components": xr.DataArray(
-            np.stack([row.falls for row in told.rows]), dims=("row", "component"),
-            coords={"row": names, "component": np.arange(heads.d_head)},
-        ),
+        "components": xr.DataArray(np.stack([row.falls for row in told.rows]), dims=("row", "component"), coords=parted),
+        "composition": xr.DataArray(np.stack([one[3] for one in weights]), dims=("row", "component"), coords=parted),
     }  # fmt: skip
     wide = [row.name for row in told.rows if row.share < LOW_RANK]
+    notes["effect"] = "fall of leaning"
     notes["readers"] = ", ".join(watched)
     notes["low rank"] = f"below {LOW_RANK:.0%} of its head: {', '.join(wide)}" if wide else "all through one component"
     values = xr.DataArray([one[0] for one in weights], dims=("channel",), coords=coords)
     return Scores(TITLE, "robust deviations", values, parts=parts, notes=notes)
 
 
-def _from_pair(heads: Heads, row: Row, found: Found) -> tuple[float, float, float]:
-    """Robust deviation, composition score and q of a channel, from the weights; q is 1 where chance gives as much."""
+def _from_pair(heads: Heads, row: Row, found: Found) -> tuple[float, float, float, np.ndarray]:
+    """Robust deviation, composition score and q of a channel, from the weights, and the scores of all its head's components.
+
+    q is 1 where chance gives as much.
+    """
     block = pair_block(heads, "q", row.writer[0], row.reader[0])
     at = (row.writer[1], row.component, row.reader[1])
     place = (SLOTS.index("q"), *row.writer, row.component, *row.reader)
     columns = (found.slot, found.writer, found.head, found.component, found.reader, found.reading)
     known = np.logical_and.reduce([column == number for column, number in zip(columns, place, strict=True)])
-    return float(robust(block.scores)[at]), float(block.scores[at]), float(found.q[known][0]) if known.any() else 1.0
+    each = block.scores[row.writer[1], :, row.reader[1]].double().cpu().numpy()
+    return float(robust(block.scores)[at]), float(block.scores[at]), float(found.q[known][0]) if known.any() else 1.0, each
 
 
 METHOD = Method("channels", TITLE, "Merullo et al. 2024, arXiv:2406.09519", run, needs_pairs=False)

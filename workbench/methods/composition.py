@@ -63,7 +63,9 @@ def run(
         "reader": "W_Q or W_K alone: positions turn them" if heads.rotary else "W_QK",
     }
     coords = {"slot": list(slots), "writer": names, "reader": names}
-    return Scores(TITLE, "correlation", xr.DataArray(values, dims=("slot", "writer", "reader"), coords=coords), notes=notes)
+    return Scores(
+        TITLE, "composition score", xr.DataArray(values, dims=("slot", "writer", "reader"), coords=coords), notes=notes
+    )
 
 
 METHOD = Method(

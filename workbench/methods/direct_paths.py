@@ -59,7 +59,9 @@ def run(
     Returns:
         Scores over channel, the best component of each of the strongest writers, with the whole head's effect, the
         component's share of it, the best share of a random basis, the robust deviation of its composition score, and the
-        kinds of attention; the parts heads (layer, head), components (channel, component) and kinds (kind, layer, head).
+        kinds of attention; the parts heads (layer, head), components (row, component), composition (row, component), and
+        kinds (kind, layer, head).
+        kinds (kind, layer, head).
     Raises:
         BadInput: When there is no such head or component, the reader is in the first layer, or the prompts do not name
             what is asked of them.
@@ -81,8 +83,9 @@ def run(
         looks[:, below] = _kinds(heard, below, wrote)
     order = np.argsort(-np.nan_to_num(effects, nan=-np.inf).ravel())[: min(writers, layer * heads.n_heads)]
     places = [divmod(int(index), heads.n_heads) for index in order]
-    rows = [_taken_apart(heard, *place, seed) for place in progress.track(places, "direct paths: components")]
-    return _result(heads, heard, effects, looks, places, rows)
+    each = progress.track(places, "direct paths: components")
+    rows = [_taken_apart(heard, *place, float(effects[place]), seed) for place in each]
+    return _result(heads, heard, effects, looks, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,52 +162,72 @@ def _kinds(heard: _Heard, layer: int, wrote: Tensor) -> np.ndarray:
     return torch.stack(each, 1).double().cpu().numpy()
 
 
-def _taken_apart(heard: _Heard, layer: int, head: int, seed: int) -> tuple[np.ndarray, float]:
-    """The effect of each component of a writer, and the largest of a random basis."""
-    bench = heard.into.bench
-    whole, directions = written(bench, layer)[head], bench.heads.components(layer).writes[head]
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """A writer, and what its components say to the reader.
+
+    Attributes:
+        layer, head: The writer.
+        whole: Its effect.
+        effects: By component.
+        random: The largest of a randomly turned basis.
+        scores: Composition scores of its components.
+        deviations: Their robust deviations.
+    """
+
+    layer: int
+    head: int
+    whole: float
+    effects: Float[np.ndarray, "component"]
+    random: float
+    scores: Float[np.ndarray, "component"]
+    deviations: Float[np.ndarray, "component"]
+
+    @property
+    def best(self) -> int:
+        """The component that does most."""
+        return int(self.effects.argmax())
+
+
+def _taken_apart(heard: _Heard, layer: int, head: int, whole: float, seed: int) -> _Row:
+    """What each component of a writer does, and what the weights say of it."""
+    into, heads = heard.into, heard.into.bench.heads
+    wrote, directions = written(into.bench, layer)[head], heads.components(layer).writes[head]
     drawn = turned(directions.unsqueeze(0), seed)[0]
-    mine, random = (heard.effect(taken_apart(whole, basis)).mean(-1).double().cpu().numpy() for basis in (directions, drawn))
-    return mine, float(random.max())
+    mine, random = (heard.effect(taken_apart(wrote, basis)).mean(-1).double().cpu().numpy() for basis in (directions, drawn))
+    scores = pair_block(heads, into.slot, layer, into.layer).scores
+    known, deviations = (one[head, :, into.head].double().cpu().numpy() for one in (scores, robust(scores)))
+    return _Row(layer, head, whole, mine, float(random.max()), known, deviations)
 
 
-def _result(
-    heads: Heads,
-    heard: _Heard,
-    effects: np.ndarray,
-    looks: np.ndarray,
-    places: list[tuple[int, int]],
-    rows: list[tuple[np.ndarray, float]],
-) -> Scores:
+def _result(heads: Heads, heard: _Heard, effects: np.ndarray, looks: np.ndarray, rows: list[_Row]) -> Scores:
     into, component = heard.into, heard.component
-    best = [int(row.argmax()) for row, _ in rows]
     told = heads.name(into.layer, into.head)
-    names = [f"{heads.name(*place, one)} -> {told} {into.slot}" for place, one in zip(places, best, strict=True)]
-    blocks = {layer: robust(pair_block(heads, into.slot, layer, into.layer).scores) for layer, _ in places}
+    names = [f"{heads.name(row.layer, row.head, row.best)} -> {told} {into.slot}" for row in rows]
     beside = {
-        "head": [float(effects[place]) for place in places],
-        "share": [float(row[one] / effects[place]) for (row, _), one, place in zip(rows, best, places, strict=True)],
-        "random share": [random / float(effects[place]) for (_, random), place in zip(rows, places, strict=True)],
-        "deviation": [float(blocks[place[0]][place[1], one, into.head]) for place, one in zip(places, best, strict=True)],
-    } | {kind: [float(looks[index][place]) for place in places] for index, kind in enumerate(KINDS)}
+        "head": [row.whole for row in rows],
+        "share": [float(row.effects[row.best]) / row.whole for row in rows],
+        "random share": [row.random / row.whole for row in rows],
+        "deviation": [float(row.deviations[row.best]) for row in rows],
+    } | {kind: [float(looks[index, row.layer, row.head]) for row in rows] for index, kind in enumerate(KINDS)}
     coords: dict[str, Any] = {"channel": names} | {name: ("channel", column) for name, column in beside.items()}
     grid = {"layer": np.arange(heads.n_layers), "head": np.arange(heads.n_heads)}
+    each = {"row": names, "component": np.arange(heads.d_head)}
     parts = {
         "heads": xr.DataArray(effects, dims=("layer", "head"), coords=grid),
-        "components": xr.DataArray(
-            np.stack([row for row, _ in rows]), dims=("row", "component"),
-            coords={"row": names, "component": np.arange(heads.d_head)},
-        ),
+        "components": xr.DataArray(np.stack([row.effects for row in rows]), dims=("row", "component"), coords=each),
+        "composition": xr.DataArray(np.stack([row.scores for row in rows]), dims=("row", "component"), coords=each),
         "kinds": xr.DataArray(looks, dims=("kind", "layer", "head"), coords={"kind": list(KINDS), **grid}),
-    }  # fmt: skip
-    values = xr.DataArray([row[one] for (row, _), one in zip(rows, best, strict=True)], dims=("channel",), coords=coords)
+    }
     sign = "+ turns the reader to the right answer"
-    notes = {"reader": f"{told} through {into.slot}"}
+    unit, effect, reader = "attention", "fall of leaning", f"{told} through {into.slot}"
     if component is not None:
         sign = "+ is the way the reader goes on that prompt; all that is written adds up to 1"
-        notes["reader"] += f", along its component {component}"
-    unit = "attention" if component is None else "share of the coordinate"
-    return Scores(f"{TITLE}: {told} {into.slot}", unit, values, parts=parts, notes={"sign": sign, **notes})
+        unit = effect = "share of the coordinate"
+        reader += f", along its component {component}"
+    values = xr.DataArray([row.effects[row.best] for row in rows], dims=("channel",), coords=coords)
+    notes = {"sign": sign, "reader": reader, "effect": effect}
+    return Scores(f"{TITLE}: {told} {into.slot}", unit, values, parts=parts, notes=notes)
 
 
 METHOD = Method("direct_paths", TITLE, "Elhage et al. 2021; Merullo et al. 2024, arXiv:2406.09519", run)

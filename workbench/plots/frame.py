@@ -20,7 +20,7 @@ EDGE = 14
 LEAST_WIDTH = 440
 _TITLE, _SUBTITLE, _CAPTION = 16, 12, 10.5
 _LINE = 1.35
-_SAID_ELSEWHERE = ("warning", "nan", "sign", "x", "first", "second", "unit", "range", "interval")
+_SAID_ELSEWHERE = ("warning", "nan", "sign", "x", "first", "second", "unit", "range", "interval", "effect")
 
 
 def caption(result: Result, gaps: str = "") -> str:

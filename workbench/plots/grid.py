@@ -14,6 +14,7 @@ from workbench.result import Result
 
 _SPACE = 940
 _TALLEST = 620
+_READ = 120
 _BAR = 104
 
 
@@ -49,7 +50,8 @@ def grid(
     left = rows.widest + 44
     wide = _cell_width(len(panels), columns, left, width, cell[0], least[0], scale.shared)
     panel_width = wide * len(columns)
-    high = max(min(_TALLEST / len(rows), cell[1]), 7.5, least[1] / len(rows))
+    # A row of hundreds need not be read, but seen.
+    high = max(min(_TALLEST / len(rows), cell[1]), 7.5 if len(rows) <= _READ else 3.0, least[1] / len(rows))
     panel_height = high * len(rows)
     ticks, label_height = columns.across(wide)
     if ticks["tickangle"] == -45:

@@ -11,13 +11,14 @@ import xarray as xr
 from workbench.errors import one_of
 from workbench.plots import text
 from workbench.plots import view as views
-from workbench.plots.axis import axis
+from workbench.plots.axis import Axis, axis
 from workbench.plots.bars import bars
+from workbench.plots.components import components
 from workbench.plots.coordinates import coordinates, mapped
 from workbench.plots.grid import grid
 from workbench.plots.panel import Panel, Scale
 from workbench.plots.scatter import compared, scatter
-from workbench.plots.theme import colours
+from workbench.plots.theme import colours, tone
 from workbench.plots.view import View
 from workbench.result import Scores
 
@@ -35,6 +36,8 @@ def scores(
     limit: int | float | None = None,
     top: int = 30,
     numbers: bool = False,
+    row: int | None = None,
+    mark: Sequence[tuple[str, str]] = (),
 ) -> go.Figure:
     """A figure of `result`: heatmap, bars, cloud or map of coordinates, by what its dims and parts are.
 
@@ -52,9 +55,13 @@ def scores(
         limit: The size at which colours end, in the result's unit; None for the largest there is.
         top: How many bars, at least 1; the rest is summed up in one more.
         numbers: Whether to write each number in its cell.
+        row: Of a result of channels, the one whose writer's components are shown, from 0; None for the channels.
+        mark: Cells of a heatmap to ring, as the labels of their row and column.
     Raises:
         BadInput: When an option names no dim, palette or prompt of this result.
     """
+    if row is not None:
+        return components(result, row, theme=theme, width=width)
     if compared(result):
         return scatter(result, theme=theme, width=width)
     if mapped(result) and facet is None and over is None:
@@ -72,11 +79,21 @@ def scores(
         theme=theme,
         width=width,
         numbers=numbers,
+        mark=mark,
     )
 
 
-def heatmap(view: View, scale: Scale, *, facet: str | None, theme: str, width: int | float | None, numbers: bool) -> go.Figure:
-    """Heatmaps of a View of two dims, or of three of which one becomes panels."""
+def heatmap(
+    view: View,
+    scale: Scale,
+    *,
+    facet: str | None,
+    theme: str,
+    width: int | float | None,
+    numbers: bool,
+    mark: Sequence[tuple[str, str]] = (),
+) -> go.Figure:
+    """Heatmaps of a View of two dims, or of three of which one becomes panels; marked cells are ringed in each."""
     result = view.scores
     panels_of = views.panel_dim(result.values, facet)
     rows, columns = views.plane([dim for dim in result.values.dims if dim != panels_of])
@@ -87,7 +104,22 @@ def heatmap(view: View, scale: Scale, *, facet: str | None, theme: str, width: i
         headings = list(map(text.safe, axis(result.values, panels_of).about))
         panels = [_panel(name, view, {panels_of: i}, rows, columns, numbers) for i, name in enumerate(headings)]
     cell = (58, 28) if numbers else (44, 28)
-    return grid(result, panels, up, across, scale, subtitle=view.said, theme=theme, width=width, cell=cell)
+    made = grid(result, panels, up, across, scale, subtitle=view.said, theme=theme, width=width, cell=cell)
+    return ringed(made, len(panels), up, across, mark, theme) if mark else made
+
+
+def ringed(fig: go.Figure, panels: int, rows: Axis, columns: Axis, mark: Sequence[tuple[str, str]], theme: str) -> go.Figure:
+    """Rings around cells named by their labels, in every panel."""
+    for row, column in mark:
+        one_of(f"mark, a label of {rows.dim}", row, rows.labels)
+        one_of(f"mark, a label of {columns.dim}", column, columns.labels)
+    places = {"x": [columns.labels.index(column) for _, column in mark], "y": [rows.labels.index(row) for row, _ in mark]}
+    ring = {"symbol": "circle-open", "size": 11, "color": tone(theme).high, "line": {"width": 2}}
+    for index in range(panels):
+        number = str(index + 1) if index else ""
+        on = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+        fig.add_trace(go.Scatter(**places, mode="markers", marker=ring, hoverinfo="skip", name="marked", **on))
+    return fig
 
 
 def _panel(heading: str, view: View, at: dict[str, int], rows: str, columns: str, numbers: bool) -> Panel:

@@ -43,8 +43,10 @@ class CircuitSize:
         params = circuit.origin.params if circuit.origin else {}
         self.curve: Curve | None = circuit.curve() if "curve" in circuit.parts else None
         self._graph, self._scores = graph_from(circuit), circuit.edge_scores.values
-        rule, absolute = str(params.get("rule", "top")), bool(params.get("absolute", True))
-        self.ranking = select.Ranking(self._graph, self._scores, rule, absolute)
+        # Channels between heads lie on no path from the input, and what stands out least is no channel.
+        paths = "pruning" not in circuit.notes
+        rule, absolute = str(params.get("rule", "top")), bool(params.get("absolute", paths))
+        self.ranking = select.Ranking(self._graph, self._scores, rule, absolute, prune=paths)
         self._kept: dict[int, Bool[np.ndarray, "edge"]] = {}
         self.chosen = 0
         if "kept" in circuit.parts:
@@ -115,6 +117,8 @@ class CircuitSize:
     def words(self, size: int) -> str:
         """One line on this size: edges asked for and kept, and the faithfulness or why there is none."""
         count = int(self.kept(size).sum())
+        if not self.ranking.prune:
+            return f"{count:,} edges, the strongest; from the weights alone, so that there is no faithfulness"
         none = "" if count else ": none lies on a path from the input to the logits"
         as_found = size == self.chosen and "kept" in self.circuit.parts and "edges asked for" not in self.summary
         said = (
