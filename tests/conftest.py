@@ -34,6 +34,22 @@ def model_of(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def wordy_of(tmp_path_factory):
+    """The same with a tokenizer that has the tasks' words."""
+    from tests.tasks.conftest import TWOS, word_level
+
+    loaded = {}
+
+    def get(family: str):
+        if family not in loaded:
+            folder = families.save(family, tmp_path_factory.mktemp(family), words=word_level(TWOS, digits=2))
+            loaded[family] = load(str(folder), device="cpu")
+        return loaded[family]
+
+    return get
+
+
+@pytest.fixture(scope="session")
 def llama(model_of):
     return model_of("llama")
 

@@ -1,6 +1,7 @@
 """Random models of the families we claim to handle, saved to disk in the hub's format with dimensions that all differ."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,12 +20,12 @@ def tokenizer():
     return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>", pad_token="</s>")
 
 
-def _configs():
+def _configs(vocab: int):
     import transformers as hf
 
     rope = {"rope_type": "default", "rope_theta": 10000.0}
     shared = dict(
-        vocab_size=VOCAB,
+        vocab_size=vocab,
         hidden_size=D_MODEL,
         intermediate_size=D_MLP,
         num_hidden_layers=LAYERS,
@@ -38,7 +39,7 @@ def _configs():
     return {
         "llama": lambda: hf.LlamaConfig(**grouped, tie_word_embeddings=True),
         "gpt2": lambda: hf.GPT2Config(
-            vocab_size=VOCAB, n_embd=D_MODEL, n_layer=LAYERS, n_head=HEADS, n_inner=D_MLP, n_positions=64,
+            vocab_size=vocab, n_embd=D_MODEL, n_layer=LAYERS, n_head=HEADS, n_inner=D_MLP, n_positions=64,
             bos_token_id=0, eos_token_id=1, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
         ),
         "neox": lambda: hf.GPTNeoXConfig(
@@ -56,14 +57,16 @@ def _configs():
 FAMILIES = ("llama", "gpt2", "neox", "qwen2", "qwen3", "gemma2")
 
 
-def save(family: str, folder: Path, seed: int = 0, scale: float = 0.25) -> Path:
+def save(family: str, folder: Path, seed: int = 0, scale: float = 0.25, words: Any = None) -> Path:
     """Write a random model of the family to `folder`, weights large enough that every head matters.
 
-    Norm gains and biases are random too, so that nothing is right only because a gain is one or a bias zero.
+    Norm gains and biases are random too, so that nothing is right only because a gain is one or a bias zero. `words` is the
+    tokenizer; None is that of 23 words.
     """
     from transformers import AutoModelForCausalLM
 
-    config = _configs()[family]()
+    words = words or tokenizer()
+    config = _configs(len(words))[family]()
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
@@ -72,5 +75,5 @@ def save(family: str, folder: Path, seed: int = 0, scale: float = 0.25) -> Path:
             centre = 1.0 if gain and family != "gemma2" else 0.0
             weight.copy_(centre + scale * torch.randn_like(weight))
     model.save_pretrained(folder)
-    tokenizer().save_pretrained(folder)
+    words.save_pretrained(folder)
     return folder

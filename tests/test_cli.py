@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests import families
+from tests.tasks.conftest import TWOS, word_level
 from workbench import cli, sweep
 from workbench.methods import METHODS
 from workbench.models import load
@@ -24,6 +25,11 @@ ROWS = (
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return str(families.save("llama", tmp_path_factory.mktemp("cli")))
+
+
+@pytest.fixture(scope="module")
+def wordy(tmp_path_factory):
+    return str(families.save("llama", tmp_path_factory.mktemp("wordy"), words=word_level(TWOS, digits=2)))
 
 
 @pytest.fixture
@@ -54,15 +60,21 @@ def say(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_every_method_runs_and_is_stored(run, name, tmp_path):
+def test_every_method_runs_and_is_stored(run, wordy, name, tmp_path):
     named = tmp_path / "named.jsonl"
     named.write_text(ROWS.replace("c d e f", "h i e f").replace("l m n o", "q r n o"))
     asked = {
         "channels": {"source": ("--task", "weights")},
         "composition": {"source": ("--task", "weights")},
         "channel_scale": {"source": ("--pairs", str(named), "--channel", "0.1.2")},
+        "list_recall": {
+            "source": ("--task", "weights"),
+            "model": wordy,
+            "words": ("--channel", "0.1.2", "--objects", "2,3", "--prompts", "4"),
+        },
     }
-    code, out, _ = run(name, **asked.get(name, {}))
+    how = asked.get(name, {})
+    code, out, _ = run(name, *how.pop("words", ()), **how)
     assert code == 0
     (entry,) = Store().list()
     assert entry.origin.method == name

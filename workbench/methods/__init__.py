@@ -28,6 +28,7 @@ from workbench.methods import (
     ifr,
     lens,
     lens_by_layer,
+    list_recall,
     patch,
     relp,
 )
@@ -62,6 +63,7 @@ _LISTED = (
     direct_paths,
     component_tokens,
     component_text,
+    list_recall,
 )
 METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _LISTED}
 
