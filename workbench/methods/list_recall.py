@@ -54,7 +54,7 @@ def run(
     Convention: a prompt is right when the thing left has the highest logit of all that are listed; chance is 1 over their
     number. What is changed is one component of a head, or one each of several, at END alone. 'scaled': α times as much, one α
     of -3, -2, … 8 for all lists of a length. 'best coordinate': another number in its place, one for every place of the thing
-    left; it is told that place, so it bounds from above what steering by place can give. 'random component': as 'scaled', with
+    left; it is told that place: an upper bound on steering by place, up to the choice. 'random component': as 'scaled', with
     another component of the same head. α and coordinates are those under which most of one half of the prompts are right, of
     equals the one with the larger mean margin; all numbers are of the other half. Source: Merullo et al. 2024,
     https://arxiv.org/abs/2406.09519; the choice on prompts held out is ours.
@@ -82,7 +82,8 @@ def run(
     numbers = _numbers(objects)
     at_least("prompts", prompts, 4)
     within("channels", channels, 1, max(TRIED) + 1)
-    at_least("reach", reach, 0)
+    if not 0 <= reach < np.inf:
+        raise BadInput(f"reach must be finite and at least 0; got {reach}.")
     if prompts % 2:
         raise BadInput(f"prompts must be even, one half to choose and one to report; got {prompts}.")
     half = prompts // 2
@@ -138,9 +139,8 @@ class Study:
     def recalled(self, objects: int, points: list[list[int]], halves: list[tuple[Pairs, Pairs]]) -> Recalled:
         """Choose on the first half of each point's prompts, and report on the second; `points` are the prompts' places."""
         tried = [self._tried(places, choosing) for places, (choosing, _) in zip(points, halves, strict=True)]
-        scaled_margins = np.concatenate([margins for margins, _ in tried], 1)
-        by_channel = np.split(scaled_margins, 2)
-        factor, other_factor = (float(ALPHAS[_best(margins)]) for margins in by_channel)
+        by_factor = np.split(np.concatenate([margins for margins, _ in tried], 1), 2)
+        factor, other_factor = (float(ALPHAS[_best(margins)]) for margins in by_factor)
         coordinate = np.full((objects, len(self.what)), np.nan)
         for _, chosen in tried:
             for place, values in chosen.items():
@@ -209,7 +209,7 @@ class Study:
         before = self.bar.done
         labels = [one.label for one in (*self.what, *self.other)]
         found = progress.remembered(f"{TITLE}/{name}/{progress.digest(pairs.digest(), labels, *parts)}", work)
-        self.bar.advance(before + runs - self.bar.done)
+        self.bar.advance(int(before + runs - self.bar.done))
         return found
 
 
@@ -361,7 +361,7 @@ def _curve(found: list[Recalled], numbers: list[int], by: str, reported: int, wh
             "hold-out": f"chosen on one half of the prompts; the other half, {reported} per point, is reported",
             "channel": f"{' and '.join(names)}, {looked}",
             "factor": f"α by things listed: {', '.join(factors)}",
-            "best coordinate": "is told the place of the thing left: an upper bound on steering by place, not a way to recall",
+            "best coordinate": "is told the place of the thing left: an upper bound on steering by place, up to the choice",
             "chance": "1 / things listed",
         },
     )  # fmt: skip
