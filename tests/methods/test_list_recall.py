@@ -55,7 +55,8 @@ def test_the_numbers_are_those_of_whole_forward_passes(wordy_of, monkeypatch, fa
     monkeypatch.setattr(list_recall, "TRIED", {1: 5, 2: 3})
     model = wordy_of(family)
     heads = Heads(model)
-    found = RECALL(model, objects="3", prompts=12, by=by, channel=names)
+    # So far from what is said that the coordinate of another place would be seen.
+    found = RECALL(model, objects="3", prompts=12, by=by, channel=names, reach=30)
     what = [channel(heads, *map(int, name.split("."))) for name in names.split(",")]
     points = [[0, 0, 1, 1, 2, 2]] if by == "objects" else [[place] * 6 for place in range(3)]
     halves = [list_recall._prompts(model, 3, places, "shuffled", 0) for places in points]
@@ -73,7 +74,7 @@ def test_the_numbers_are_those_of_whole_forward_passes(wordy_of, monkeypatch, fa
     for point, (places, (choosing, reporting)) in enumerate(zip(points, halves, strict=True)):
         ends = [(one.min(), one.max()) for one in (naive_said(model, choosing, one) for one in what)]
         count = list_recall.TRIED[len(what)]
-        lines = [np.linspace(low - (high - low) / 2, high + (high - low) / 2, count) for low, high in ends]
+        lines = [np.linspace(low - 30 * (high - low), high + 30 * (high - low), count) for low, high in ends]
         grid = list(product(*lines))
 
         def placed(values):
