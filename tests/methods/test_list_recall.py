@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.conftest import Memory
+from workbench.channels import recall
 from workbench.channels.act import changing, channel, put, scaled
 from workbench.channels.evidence import Bench
 from workbench.channels.find import on_task
@@ -52,7 +53,8 @@ def naive_said(model, pairs, what):
 @pytest.mark.parametrize(("family", "names"), [("llama", "0.1.2"), ("gpt2", "1.2.0,0.3.1"), ("gemma2", "1.0.3")])
 @pytest.mark.parametrize("by", ["objects", "place"])
 def test_the_numbers_are_those_of_whole_forward_passes(wordy_of, monkeypatch, family, names, by):
-    monkeypatch.setattr(list_recall, "TRIED", {1: 5, 2: 3})
+    for room in (list_recall, recall):
+        monkeypatch.setattr(room, "TRIED", {1: 5, 2: 3})
     model = wordy_of(family)
     heads = Heads(model)
     # So far from what is said that the coordinate of another place would be seen.
@@ -65,34 +67,31 @@ def test_the_numbers_are_those_of_whole_forward_passes(wordy_of, monkeypatch, fa
     def scaling(some, alpha):
         return [(one, scaled(alpha)) for one in some]
 
+    def putting(some, values):
+        return [(one, put(torch.tensor([value]))) for one, value in zip(some, values, strict=True)]
+
     factors = {}
-    for name, some in (("scaled", what), ("random component", other)):
+    for name, some in (("scaled", what), ("random, scaled", other)):
         alphas = list(range(-3, 9))
         margins = [np.concatenate([naive_margins(model, one, scaling(some, alpha)) for one, _ in halves]) for alpha in alphas]
         factors[name] = naive_best(alphas, margins)
         assert float(found.parts["factor"].sel(series=name, objects=3)) == factors[name]
+    count = recall.TRIED[len(what)]
     for point, (places, (choosing, reporting)) in enumerate(zip(points, halves, strict=True)):
-        ends = [(one.min(), one.max()) for one in (naive_said(model, choosing, one) for one in what)]
-        count = list_recall.TRIED[len(what)]
-        lines = [np.linspace(low - 30 * (high - low), high + 30 * (high - low), count) for low, high in ends]
-        grid = list(product(*lines))
-
-        def placed(values):
-            return [(one, put(torch.tensor([value]))) for one, value in zip(what, values, strict=True)]
-
-        tried = np.array([naive_margins(model, choosing, placed(values)) for values in grid])
-        told = np.empty(6)
-        for place in sorted(set(places)):
-            here = np.array(places) == place
-            best = naive_best(grid, tried[:, here])
-            assert found.parts["coordinate"].sel(objects=3, place=place).values == pytest.approx(best, abs=1e-4)
-            told[here] = naive_margins(model, reporting, placed(best))[here]
-        expected = {
-            "as it is": naive_margins(model, reporting, []),
-            "scaled": naive_margins(model, reporting, scaling(what, factors["scaled"])),
-            "best coordinate": told,
-            "random component": naive_margins(model, reporting, scaling(other, factors["random component"])),
-        }
+        expected = {"as it is": naive_margins(model, reporting, [])}
+        for kind, some in (("", what), ("random, ", other)):
+            ends = [(one.min(), one.max()) for one in (naive_said(model, choosing, one) for one in some)]
+            grid = list(product(*[np.linspace(low - 30 * (high - low), high + 30 * (high - low), count) for low, high in ends]))
+            tried = np.array([naive_margins(model, choosing, putting(some, values)) for values in grid])
+            told = np.empty(6)
+            for place in sorted(set(places)):
+                here = np.array(places) == place
+                best = naive_best(grid, tried[:, here])
+                chosen = found.parts["coordinate"].sel(series=f"{kind}by place", objects=3, place=place)
+                assert chosen.values == pytest.approx(best, abs=1e-4)
+                told[here] = naive_margins(model, reporting, putting(some, best))[here]
+            expected[f"{kind}by place"] = told
+            expected[f"{kind}scaled"] = naive_margins(model, reporting, scaling(some, factors[f"{kind}scaled"]))
         for name, margins in expected.items():
             share, at = np.mean(margins > 0), {"series": name, by: point if by == "place" else 3}
             assert float(found.values.sel(at)) == pytest.approx(share)
@@ -104,10 +103,11 @@ def test_the_numbers_are_those_of_whole_forward_passes(wordy_of, monkeypatch, fa
 
 
 def test_a_factor_of_one_changes_nothing(wordy_of, monkeypatch):
-    monkeypatch.setattr(list_recall, "ALPHAS", np.array([1.0]))
+    for room in (list_recall, recall):
+        monkeypatch.setattr(room, "ALPHAS", np.array([1.0]))
     values = RECALL(wordy_of("llama"), objects="2,3,5", prompts=20, channel="0.1.2").values
     assert values.sel(series="scaled").values.tolist() == values.sel(series="as it is").values.tolist()
-    assert values.sel(series="random component").values.tolist() == values.sel(series="as it is").values.tolist()
+    assert values.sel(series="random, scaled").values.tolist() == values.sel(series="as it is").values.tolist()
 
 
 @pytest.mark.parametrize("by", ["objects", "place"])
@@ -163,7 +163,8 @@ def test_the_channel_is_the_strongest_on_the_choosing_prompts(wordy_of):
 def test_a_killed_run_goes_on(wordy_of, monkeypatch, by):
     model, asked = wordy_of("gpt2"), {"objects": "2,3,4", "prompts": 20, "by": by}
     made, real = [], list_recall.Bench
-    monkeypatch.setattr(list_recall, "Bench", lambda heads, pairs: made.append(1) or real(heads, pairs))
+    for room in (list_recall, recall):
+        monkeypatch.setattr(room, "Bench", lambda heads, pairs: made.append(1) or real(heads, pairs))
     steps, memory = [], Memory()
     with listening(steps.append):
         whole = RECALL(model, **asked)
@@ -173,7 +174,6 @@ def test_a_killed_run_goes_on(wordy_of, monkeypatch, by):
     made.clear()
 
     def stop(step):
-        # The search for the channel, both halves of a list and the first half of another take three or four.
         if step.label == list_recall.TITLE and step.done > 0.6 * last.total:
             raise Stopped
 
