@@ -23,6 +23,14 @@ RECALL = METHODS["list_recall"]
 ASKED = {"channel": "0.1.2", "objects": "3", "prompts": 12}
 
 
+@pytest.fixture(autouse=True)
+def few_moves(monkeypatch):
+    """Fewer factors and coordinates than are tried in earnest."""
+    for room in (list_recall, recall):
+        monkeypatch.setattr(room, "TRIED", {1: 5, 2: 3, 3: 2})
+        monkeypatch.setattr(room, "ALPHAS", np.array([-3.0, 0.0, 1.0, 4.0]))
+
+
 def naive_margins(model, pairs, move):
     """By prompt: the logit of the answer less the highest of the other listed things, of a whole forward pass."""
     heads = Heads(model)
@@ -52,9 +60,7 @@ def naive_said(model, pairs, what):
 
 @pytest.mark.parametrize(("family", "names"), [("llama", "0.1.2"), ("gpt2", "1.2.0,0.3.1"), ("gemma2", "1.0.3")])
 @pytest.mark.parametrize("by", ["objects", "place"])
-def test_the_numbers_are_those_of_whole_forward_passes(wordy_of, monkeypatch, family, names, by):
-    for room in (list_recall, recall):
-        monkeypatch.setattr(room, "TRIED", {1: 5, 2: 3})
+def test_the_numbers_are_those_of_whole_forward_passes(wordy_of, family, names, by):
     model = wordy_of(family)
     heads = Heads(model)
     # So far from what is said that the coordinate of another place would be seen.
@@ -72,7 +78,7 @@ def test_the_numbers_are_those_of_whole_forward_passes(wordy_of, monkeypatch, fa
 
     factors = {}
     for name, some in (("scaled", what), ("random, scaled", other)):
-        alphas = list(range(-3, 9))
+        alphas = recall.ALPHAS.tolist()
         margins = [np.concatenate([naive_margins(model, one, scaling(some, alpha)) for one, _ in halves]) for alpha in alphas]
         factors[name] = naive_best(alphas, margins)
         assert float(found.parts["factor"].sel(series=name, objects=3)) == factors[name]
@@ -113,7 +119,7 @@ def test_a_factor_of_one_changes_nothing(wordy_of, monkeypatch):
 @pytest.mark.parametrize("by", ["objects", "place"])
 def test_what_is_reported_has_no_say_in_what_is_chosen(wordy_of, monkeypatch, by):
     model, real = wordy_of("gpt2"), list_recall._prompts
-    asked = {"objects": "3,4", "prompts": 20, "by": by}
+    asked = {"objects": "3,4" if by == "objects" else "3", "prompts": 16, "by": by}
     ours = RECALL(model, **asked)
 
     def mixed(reported, seed):
@@ -148,20 +154,20 @@ def test_places_are_spread_evenly_and_alike_over_both_halves(wordy_of, objects, 
 def test_the_channel_is_the_strongest_on_the_choosing_prompts(wordy_of):
     model = wordy_of("gpt2")
     heads = Heads(model)
-    choosing, _ = list_recall._prompts(model, 3, list_recall._spread(3, 10, 0), "shuffled", 0)
+    choosing, _ = list_recall._prompts(model, 3, list_recall._spread(3, 6, 0), "shuffled", 0)
     rows = on_task(Bench(heads, choosing), readers=3, writers=5, seed=0).rows
     first = rows[0]
     second = next(row for row in rows if row.writer != first.writer)
     names = [".".join(map(str, (*row.writer, row.component))) for row in (first, second)]
     for count in (1, 2):
-        found = RECALL(model, objects="2,3,4", prompts=20, channels=count)
+        found = RECALL(model, objects="3", prompts=12, channels=count)
         assert found.notes["channel"] == f"{' and '.join(names[:count])}, found on the choosing prompts of 3 things"
         assert found.parts["coordinate"].channel.values.tolist() == names[:count]
 
 
 @pytest.mark.parametrize("by", ["objects", "place"])
 def test_a_killed_run_goes_on(wordy_of, monkeypatch, by):
-    model, asked = wordy_of("gpt2"), {"objects": "2,3,4", "prompts": 20, "by": by}
+    model, asked = wordy_of("gpt2"), {"objects": "2,3,4" if by == "objects" else "3", "prompts": 12, "by": by}
     made, real = [], list_recall.Bench
     for room in (list_recall, recall):
         monkeypatch.setattr(room, "Bench", lambda heads, pairs: made.append(1) or real(heads, pairs))
