@@ -5,80 +5,49 @@ set in the thread that calls these; a page calls `refresh` a few times a second 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import param
 
 from workbench.errors import BadInput, one_of
-from workbench.jobs import JOBS, LIVE, Job, Jobs
+from workbench.jobs import JOBS, LIVE, Jobs
 from workbench.result import Circuit, Origin, Result
 from workbench.store import Store
+from workbench.views.asking import IDLE, Asking, kept
 from workbench.views.attention import Attention
 from workbench.views.cells import Cell, cell_at, group_of
 from workbench.views.circuit_size import CircuitSize
-from workbench.views.fields import Field, given, method_fields, task_fields
+from workbench.views.fields import Field, method_fields
 from workbench.views.question import CUSTOM, Question, baseline_of
 
-IDLE = "idle"
 
-
-@dataclass(frozen=True, eq=False)
-class Notice:
-    """Something to tell the user: `level` is 'error', 'warning' or 'info'. The text is not safe as HTML."""
-
-    level: str
-    text: str
-
-
-class Circuits(param.Parameterized):
+class Circuits(Asking):
     """State of the circuits page."""
 
-    model = param.String(default="smollm2-135m", doc="Ref of the model.")
-    task = param.String(default="ioi", doc="Id of a task, or 'custom'.")
     method = param.String(default="patch", doc="Id of a method.")
-    options = param.Dict(default={}, doc="The task's options, by name.")
     params = param.Dict(default={}, doc="The method's parameters, by name.")
-    rows = param.String(default="", doc="The user's own pairs, as CSV or JSON text.")
 
-    status = param.String(default=IDLE, doc="idle, queued, running, done, stopped or failed.")
-    label = param.String(default="")
-    progress = param.Number(default=None, allow_None=True)
-    seconds_left = param.Number(default=None, allow_None=True)
     result = param.Parameter(doc="The Result shown, whole or partial, or None.")
     whole = param.Boolean(default=False, doc="Whether it is finished.")
     baseline = param.Parameter(doc="Scores of the baseline on the same prompts, or None.")
     pos = param.Integer(default=None, allow_None=True, doc="The position chosen.")
     size = param.Integer(default=None, allow_None=True, doc="The size a Circuit is looked at; None for that it was found at.")
-    notice = param.Parameter(doc="The latest Notice.")
     stored = param.List(default=[], doc="Entries of the store, the newest first.")
 
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(**state)
         self.jobs, self.store = jobs, store or Store()
         self.attention = Attention(jobs)
-        self._job: Job | None = None
         self._question: Question | None = None
-        self._seen = -1
         self._sizes: CircuitSize | None = None
-        self.task_changed()
         self.method_changed()
         self.list_stored()
-
-    @property
-    def task_fields(self) -> dict[str, Field]:
-        """The fields of the chosen task."""
-        return task_fields(self.task)
 
     @property
     def method_fields(self) -> dict[str, Field]:
         """The fields of the chosen method."""
         return method_fields(self.method)
-
-    @param.depends("task", watch=True)
-    def task_changed(self) -> None:
-        """Keep what the new task has too, and take its defaults for the rest."""
-        self.options = kept(self.options, self.task_fields)
 
     @param.depends("method", watch=True)
     def method_changed(self) -> None:
@@ -91,17 +60,7 @@ class Circuits(param.Parameterized):
         Raises:
             BadInput: When a setting is out of its range.
         """
-        if not self.model.strip():
-            raise BadInput("the model must be a name, a hub name or a folder; got nothing. Choose one.")
-        options = {name: one.check(self.options.get(name, one.default)) for name, one in self.task_fields.items()}
-        params = {name: one.check(self.params.get(name, one.default)) for name, one in self.method_fields.items()}
-        rows = self.rows if self.task == CUSTOM else ""
-        if self.task == CUSTOM and not rows.strip():
-            raise BadInput("your pairs must be at least 1 row; got none. Paste rows or upload a file, then press Run.")
-        return Question(
-            self.model.strip(), self.task, self.method, given(self.task_fields, options),
-            given(self.method_fields, params), rows,
-        )  # fmt: skip
+        return self.ask(self.method, self.method_fields, self.params, "Run")
 
     @property
     def live(self) -> bool:
@@ -125,12 +84,6 @@ class Circuits(param.Parameterized):
         self.attention.ask_about(asked, 0)
         self.param.update(result=None, whole=False, baseline=None, size=None, status="queued")
         self.refresh()
-
-    def stop(self) -> None:
-        """Stop the job within one batch; what it finished is kept."""
-        if self._job is not None:
-            self._job.stop()
-            self.label = "Stopping …"
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""
@@ -250,23 +203,6 @@ class Circuits(param.Parameterized):
             self.attention.ask_about(self._question, len(self.attention.prompts))
         group = group_of(self.result, cell) if self.result is not None else None
         self.attention.look(cell.layer, None if group else cell.head, group)
-
-    def tell(self, level: str, text: str) -> None:
-        """Give the user a notice."""
-        self.notice = Notice(level, text)
-
-
-def kept(values: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
-    """A value for every field: the one there is, where it fits, else the default."""
-    fitting = {}
-    for name, one in fields.items():
-        fitting[name] = one.default
-        if name in values:
-            try:
-                fitting[name] = one.check(values[name])
-            except BadInput:
-                continue
-    return fitting
 
 
 def stamped(partial: Result | None, origin: Origin | None) -> Result | None:

@@ -1,0 +1,110 @@
+"""The query of a page's URL, written short and read back with care: what pages share.
+
+Whatever stands in an edited URL: what can be used is used, the rest keeps its default and is named in one notice.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workbench.errors import BadInput, one_of, within
+from workbench.views.asking import Asking
+from workbench.views.fields import Field
+
+_LONGEST = 300
+
+
+class Query:
+    """The settings of a URL; each is used up by an attempt."""
+
+    def __init__(self, query: Mapping[str, str]):
+        self._left, self._problems = dict(query), []
+
+    def attempt(self, name: str, use: Callable[[str], None]) -> None:
+        """Use a setting, if it is given; a BadInput is kept for the notice."""
+        if name in self._left:
+            text = self._left.pop(name)
+            try:
+                if len(text) > _LONGEST:
+                    raise BadInput(f"{name} must have at most {_LONGEST} characters; got {len(text)}.")
+                use(text)
+            except BadInput as problem:
+                self._problems.append(str(problem))
+
+    def fields(self, prefix: str, fields: Mapping[str, Field], view: Any, target: str) -> None:
+        """Attempt all fields of a form, whose values are a dict of the view."""
+
+        def use(one: Field, text: str) -> None:
+            setattr(view, target, {**getattr(view, target), one.name: one.read(text)})
+
+        for name, one in fields.items():
+            self.attempt(f"{prefix}.{name}", lambda text, one=one: use(one, text))
+
+    def tell(self, view: Asking) -> None:
+        """One notice of all that could not be used, if anything."""
+        problems = list(self._problems)
+        if self._left:
+            problems.append(f"the address names settings that do not exist here: {', '.join(sorted(self._left))[:200]}.")
+        if problems:
+            view.tell("warning", "Part of the address could not be used. " + " ".join(problems))
+
+
+def changed(prefix: str, fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, str]:
+    """The values that are not defaults, as the URL says them."""
+    return {
+        f"{prefix}.{name}": one.write(values[name])
+        for name, one in fields.items()
+        if values.get(name, one.default) != one.default
+    }
+
+
+def at_hand(ref: str) -> bool:
+    """Whether a model of the catalogue, or of this project, can be loaded without the network."""
+    from workbench.jobs import JOBS
+    from workbench.models import CATALOGUE, on_disk, own_refs
+
+    if ref in JOBS.models or ref in own_refs():
+        return True
+    return ref in CATALOGUE and on_disk(CATALOGUE[ref])
+
+
+def model(text: str) -> str:
+    """The text as a model's ref.
+
+    Raises:
+        BadInput: When it is none.
+    """
+    from workbench.models import CATALOGUE, own_refs
+
+    if "/" not in text and not text.endswith(".gguf"):
+        names = [*CATALOGUE, *own_refs()]
+        if text not in names:
+            near = difflib.get_close_matches(text, names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else " Choose one in the menu."
+            raise BadInput(f"the model must be one of the catalogue, a folder or a hub name; got {text[:60]!r}.{hint}")
+    return text
+
+
+def task(text: str) -> str:
+    """The text as a task's id.
+
+    Raises:
+        BadInput: When it is none.
+    """
+    from workbench.tasks import TASKS
+    from workbench.views.question import CUSTOM
+
+    one_of("the task", text, [*TASKS, CUSTOM])
+    return text
+
+
+def count(name: str, text: str) -> int:
+    """The text as a whole number from 0.
+
+    Raises:
+        BadInput: When it is none.
+    """
+    if not text.isascii() or not text.isdecimal() or len(text) > 6:
+        raise BadInput(f"{name} must be a whole number from 0; got {text[:40]!r}.")
+    within(name, int(text), 0, 10**6)
+    return int(text)
