@@ -3,77 +3,42 @@
 Text that comes from prompts is shown as it stands: panes of HTML get it escaped, widgets and figures treat it as text.
 """
 
-import logging
 from collections.abc import Mapping
-from html import escape
 from typing import Any
-from urllib.parse import urlencode
 
 import panel as pn
 import panel_material_ui as pmui
-from panel.io.callbacks import PeriodicCallback
 
 from workbench.pages import words
 from workbench.pages.chart import Chart
 from workbench.pages.circuit import Size, network
 from workbench.pages.ruler import Ruler
-from workbench.pages.shown import PADDING, SIDE_BY_SIDE, TopCells, drawn, marked, paper
+from workbench.pages.shell import WIDE, Shell, line, opened
+from workbench.pages.shown import SIDE_BY_SIDE, TopCells, drawn, marked, paper
 from workbench.pages.sidebar import Sidebar
 from workbench.pages.stored import Stored
 from workbench.result import Circuit, Result, Scores
 from workbench.views.address import restore, written
 from workbench.views.cells import Cell
-from workbench.views.circuits import Circuits, Notice
+from workbench.views.circuits import Circuits
 
-log = logging.getLogger(__name__)
-
-TICK = 350
-LONGEST_NOTICE = 700
 # With more heads in a layer a network needs the whole width.
 MOST_HEADS = 12
-WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
-THEME = {
-    "light": {"palette": {"primary": {"main": "#0b5cad"}, "background": {"default": "#f6f7f9", "paper": "#ffffff"}}},
-    "dark": {
-        "palette": {"primary": {"main": "#7db7ee"}, "background": {"default": "#101215", "paper": "#17191d"}},
-        "components": {"MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#123554", "color": "#ffffff"}}}},
-    },
-}
 
 
 def page(view: Circuits | None = None) -> pmui.Page:
     """The page, set to what the URL of the session says."""
-    pn.extension("plotly", notifications=True, exception_handler=_failed)
-    made = CircuitsPage(view or Circuits())
-    if pn.state.location is not None:
-        made.follow(pn.state.location, _query(pn.state.session_args))
-    return made.page
+    return opened(lambda: CircuitsPage(view or Circuits()))
 
 
-def _query(arguments: Mapping[str, list[bytes]]) -> dict[str, str]:
-    return {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items() if values}
-
-
-def _failed(problem: Exception) -> None:
-    log.error("a callback failed", exc_info=problem)
-    if pn.state.notifications is not None:
-        pn.state.notifications.error("Internal error: the log of the server has the details.", duration=8000)
-
-
-class CircuitsPage:
+class CircuitsPage(Shell):
     """Layout of a Circuits view."""
 
     def __init__(self, view: Circuits):
-        self.view = view
-        self.location: Any = None
+        super().__init__(view, "Run", 110)
         self.sidebar, self.stored, self.top = Sidebar(view), Stored(view), TopCells(view)
         self.map, self.attention, self.size = Chart(self._clicked), Chart(), Size(view)
-        self.run = pmui.Button(label="Run", color="primary", variant="contained", icon="play_arrow", width=110, margin=0)
-        self.stop = pmui.Button(label="Stop", color="error", variant="outlined", icon="stop", width=110, margin=0)
-        self.bar = pmui.LinearProgress(value=0, sizing_mode="stretch_width", margin=(6, 0, 2, 0), visible=False)
-        self.says = _line()
-        self.baseline = _line()
-        self.ruler = Ruler(sizing_mode="stretch_width", height=1, margin=0)
+        self.baseline = line()
         self.page = self._layout()
         self._watch()
         self._tell_status()
@@ -81,12 +46,10 @@ class CircuitsPage:
         self._draw()
 
     def _layout(self) -> pmui.Page:
-        state = pmui.Column(self.bar, self.says, sizing_mode="stretch_width", margin=(0, 0, 0, 8))
-        buttons = pmui.Row(self.run, self.stop, margin=0, sx={"gap": "8px"})
         self.hint = pn.pane.HTML(margin=0, sizing_mode="stretch_width")
         self.map_card = paper(self.hint, self.size.chooser, self.map)
         self.chooser = self._chooser()
-        self.looks = _line()
+        self.looks = line()
         self.attention_card = paper(self.chooser, self.looks, self.attention)
         self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
         self.beside = pmui.Column(self.size.card, self.anchor, self.attention_card, self.top.card, margin=0, **WIDE)
@@ -94,14 +57,10 @@ class CircuitsPage:
             self.map_card, self.beside, gap="12px", flex_wrap="nowrap", align_items="flex-start",
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
-        main = pmui.Column(
-            self.ruler, pmui.Row(buttons, state, sizing_mode="stretch_width", margin=0, align="center"), self.baseline,
-            self.figures, self.stored.card,
-            sizing_mode="stretch_width", margin=(12, 20), sx={"gap": "4px"},
+        return self._framed(
+            "Circuit workbench", self.sidebar.column,
+            self.ruler, self._buttons(), self.baseline, self.figures, self.stored.card,
         )  # fmt: skip
-        return pmui.Page(
-            title="Circuit workbench", sidebar=[self.sidebar.column], main=[main], sidebar_width=300, theme_config=THEME
-        )
 
     def _chooser(self) -> pmui.Row:
         looked = self.view.attention
@@ -116,12 +75,10 @@ class CircuitsPage:
     def _watch(self) -> None:
         view = self.view
         self.run.on_click(lambda event: view.run())
-        self.stop.on_click(lambda event: view.stop())
-        view.param.watch(lambda *_: self._tell_status(), ["status", "label", "progress", "seconds_left", "result"])
+        self._watch_status("result")
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._draw(), ["result", "whole", "task", "method"])
         view.param.watch(lambda *_: self._draw_map(), "size")
-        view.param.watch(lambda event: self._toast(event.new), "notice")
         view.attention.param.watch(lambda *_: self._draw(), ["scores", "status", "layer"])
         view.attention.param.watch(lambda *_: self._set_chooser(), ["head", "heads", "prompt", "prompts", "of"])
         addressed = ["model", "task", "method", "options", "params", "whole", "size"]
@@ -131,14 +88,15 @@ class CircuitsPage:
         self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
         self.page.param.watch(lambda *_: self._draw(), "dark_theme")
 
-    def follow(self, location: Any, query: Mapping[str, str]) -> None:
-        """Take up what the URL says, and keep it in step from now on."""
+    def _status(self) -> str:
+        return words.status(self.view)
+
+    def _written(self) -> dict[str, str]:
+        return written(self.view)
+
+    def _restore(self, query: Mapping[str, str]) -> None:
         restore(self.view, query)
-        self.location = location
         self.sidebar.show()
-        # In the background: else the page would show itself busy three times a second.
-        self._ticker = PeriodicCallback(callback=self.view.refresh, period=TICK, background=True)
-        self._ticker.start()
 
     def _clicked(self, figure: Any, point: Mapping[str, Any]) -> None:
         self.view.click(figure, point)
@@ -146,23 +104,14 @@ class CircuitsPage:
             self.anchor.calls += 1
 
     @property
-    def theme(self) -> str:
-        """'light' or 'dark'."""
-        return "dark" if self.page.dark_theme else "light"
-
-    def _width(self, half: bool) -> int | float:
-        whole = self.ruler.pixels or 1000
-        return (whole - 12) / 2 - PADDING - 2 if half else whole - PADDING - 2
-
-    @property
     def _halved(self) -> bool:
         """Whether the map and the attention stand side by side."""
         result = self.view.result
         if isinstance(result, Circuit):
             wide = int(result.parts["graph"].values[1]) > MOST_HEADS
-            return not wide and (self.ruler.pixels or 1000) >= SIDE_BY_SIDE
+            return not wide and self.across >= SIDE_BY_SIDE
         narrow = result is None or (isinstance(result, Scores) and "site" not in result.values.dims)
-        return narrow and (self.ruler.pixels or 1000) >= SIDE_BY_SIDE
+        return narrow and self.across >= SIDE_BY_SIDE
 
     def _draw(self) -> None:
         """Draw the map, the attention and the table as the view has them."""
@@ -208,35 +157,8 @@ class CircuitsPage:
             self.view.attention.show()
             self._draw()
 
-    def _tell_status(self) -> None:
-        view = self.view
-        busy = view.status in ("queued", "running")
-        self.stop.disabled = not busy
-        self.run.disabled = busy
-        self.bar.visible = busy
-        if view.progress is None:
-            self.bar.param.update(value=-1, variant="indeterminate")
-        else:
-            self.bar.param.update(value=round(100 * view.progress), variant="determinate")
-        self.says.object = f'<span style="font-size:13px">{escape(words.status(view))}</span>'
-
     def _tell_baseline(self) -> None:
         found = self.view.baseline
         self.baseline.visible = found is not None
         if found is not None:
             self.baseline.object = words.baseline(found)
-
-    def _toast(self, notice: Notice | None) -> None:
-        if notice is None or pn.state.notifications is None:
-            return
-        text = notice.text if len(notice.text) <= LONGEST_NOTICE else notice.text[: LONGEST_NOTICE - 1] + "…"
-        send = getattr(pn.state.notifications, notice.level)
-        send(text, duration=10000 if notice.level == "error" else 6000)
-
-    def _address(self) -> None:
-        if self.location is not None:
-            self.location.search = "?" + urlencode(written(self.view))
-
-
-def _line() -> pn.pane.HTML:
-    return pn.pane.HTML("", margin=(2, 0), sizing_mode="stretch_width")

@@ -1,0 +1,149 @@
+"""What surrounds every page: colours, the row of buttons and progress, notices, the URL, and the clock that looks at jobs."""
+
+import logging
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+from urllib.parse import urlencode
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.io.callbacks import PeriodicCallback
+
+from workbench.pages.ruler import Ruler
+from workbench.pages.shown import PADDING
+from workbench.views.asking import Asking, Notice
+
+log = logging.getLogger(__name__)
+
+TICK = 350
+LONGEST_NOTICE = 700
+WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
+THEME = {
+    "light": {"palette": {"primary": {"main": "#0b5cad"}, "background": {"default": "#f6f7f9", "paper": "#ffffff"}}},
+    "dark": {
+        "palette": {"primary": {"main": "#7db7ee"}, "background": {"default": "#101215", "paper": "#17191d"}},
+        "components": {"MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#123554", "color": "#ffffff"}}}},
+    },
+}
+
+
+class Shell:
+    """The frame of a page; each page lays out its own `page` and says how its state is read and written.
+
+    Args:
+        view: The page's state.
+        run: What the button that starts the work says.
+        width: Its width in pixels.
+    """
+
+    page: pmui.Page
+
+    def __init__(self, view: Any, run: str, width: int):
+        self.view = view
+        self.location: Any = None
+        self.run = pmui.Button(label=run, color="primary", variant="contained", icon="play_arrow", width=width, margin=0)
+        self.stop = pmui.Button(label="Stop", color="error", variant="outlined", icon="stop", width=110, margin=0)
+        self.bar = pmui.LinearProgress(value=0, sizing_mode="stretch_width", margin=(6, 0, 2, 0), visible=False)
+        self.says = line()
+        self.ruler = Ruler(sizing_mode="stretch_width", height=1, margin=0)
+
+    def _buttons(self) -> pmui.Row:
+        """The row of buttons, with the progress beside them."""
+        state = pmui.Column(self.bar, self.says, sizing_mode="stretch_width", margin=(0, 0, 0, 8))
+        buttons = pmui.Row(self.run, self.stop, margin=0, sx={"gap": "8px"})
+        return pmui.Row(buttons, state, sizing_mode="stretch_width", margin=0, align="center")
+
+    def _framed(self, title: str, sidebar: Any, *main: Any) -> pmui.Page:
+        """The page around what it holds."""
+        column = pmui.Column(*main, sizing_mode="stretch_width", margin=(12, 20), sx={"gap": "4px"})
+        return pmui.Page(title=title, sidebar=[sidebar], main=[column], sidebar_width=300, theme_config=THEME)
+
+    def _status(self) -> str:
+        """How far the work is, as plain text."""
+        raise NotImplementedError
+
+    def _written(self) -> dict[str, str]:
+        """What the URL says."""
+        raise NotImplementedError
+
+    def _restore(self, query: Mapping[str, str]) -> None:
+        """Take up what the URL says."""
+        raise NotImplementedError
+
+    def follow(self, location: Any, query: Mapping[str, str]) -> None:
+        """Take up what the URL says, and keep it in step from now on."""
+        self._restore(query)
+        self.location = location
+        # In the background: else the page would show itself busy three times a second.
+        self._ticker = PeriodicCallback(callback=self.view.refresh, period=TICK, background=True)
+        self._ticker.start()
+
+    @property
+    def theme(self) -> str:
+        """'light' or 'dark'."""
+        return "dark" if self.page.dark_theme else "light"
+
+    @property
+    def across(self) -> int:
+        """Pixels of the main area."""
+        return self.ruler.pixels or 1000
+
+    def _width(self, half: bool) -> int | float:
+        """Pixels of a figure in a card of the whole, or of half of the main area."""
+        return (self.across - 12) / 2 - PADDING - 2 if half else self.across - PADDING - 2
+
+    def _watch_status(self, *more: str) -> None:
+        """Keep buttons, progress and notices in step with the view."""
+        self.stop.on_click(lambda event: self.view.stop())
+        self.view.param.watch(lambda *_: self._tell_status(), ["status", "label", "progress", "seconds_left", *more])
+        self.view.param.watch(lambda event: toast(event.new), "notice")
+
+    def _tell_status(self) -> None:
+        view: Asking = self.view
+        busy = view.status in ("queued", "running")
+        self.stop.disabled = not busy
+        self.run.disabled = busy
+        self.bar.visible = busy
+        if view.progress is None:
+            self.bar.param.update(value=-1, variant="indeterminate")
+        else:
+            self.bar.param.update(value=round(100 * view.progress), variant="determinate")
+        self.says.object = f'<span style="font-size:13px">{escape(self._status())}</span>'
+
+    def _address(self) -> None:
+        if self.location is not None:
+            self.location.search = "?" + urlencode(self._written())
+
+
+def opened(make: Callable[[], Shell]) -> pmui.Page:
+    """A page made for the session that asks for it, set to what the session's URL says."""
+    pn.extension("plotly", notifications=True, exception_handler=_failed)
+    made = make()
+    if pn.state.location is not None:
+        made.follow(pn.state.location, _query(pn.state.session_args))
+    return made.page
+
+
+def _query(arguments: Mapping[str, list[bytes]]) -> dict[str, str]:
+    return {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items() if values}
+
+
+def _failed(problem: Exception) -> None:
+    log.error("a callback failed", exc_info=problem)
+    if pn.state.notifications is not None:
+        pn.state.notifications.error("Internal error: the log of the server has the details.", duration=8000)
+
+
+def toast(notice: Notice | None) -> None:
+    """Show a notice for some seconds."""
+    if notice is None or pn.state.notifications is None:
+        return
+    text = notice.text if len(notice.text) <= LONGEST_NOTICE else notice.text[: LONGEST_NOTICE - 1] + "…"
+    send = getattr(pn.state.notifications, notice.level)
+    send(text, duration=10000 if notice.level == "error" else 6000)
+
+
+def line() -> pn.pane.HTML:
+    """A line of HTML."""
+    return pn.pane.HTML("", margin=(2, 0), sizing_mode="stretch_width")
