@@ -134,7 +134,7 @@ def test_names_are_read(name, made):
     assert parsed(name) == made
 
 
-@pytest.mark.parametrize("name", ["7", "a.b", "7.9.6.1", "-1.2"])
+@pytest.mark.parametrize("name", ["7", "a.b", "7.9.6.1", "-1.2", "7.²"])
 def test_what_is_no_name_is_told(name):
     with pytest.raises(BadInput, match=r"a head must be written LAYER.HEAD"):
         parsed(name)

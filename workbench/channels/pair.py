@@ -14,7 +14,7 @@ from workbench.channels.composition import pair_block, robust
 from workbench.channels.evidence import Bench
 from workbench.channels.weights import Heads
 from workbench.errors import BadInput, one_of
-from workbench.result import Curve, Scores
+from workbench.result import Curve, Origin, Scores
 
 Head = tuple[int, int]
 # Factors on what a component says; all are computed at once.
@@ -102,6 +102,7 @@ class Scaled:
         right: Which of them is the right answer.
         on_right, on_wrong: Where the prompts hold the right and the wrong answer.
         tokens: The prompts' tokens up to END.
+        origin: Where it comes from.
     """
 
     channel: str
@@ -114,6 +115,7 @@ class Scaled:
     on_right: Bool[np.ndarray, "prompt pos"]
     on_wrong: Bool[np.ndarray, "prompt pos"]
     tokens: list[list[str]]
+    origin: Origin | None = None
 
     def looks(self, alpha: int | float, prompt: int) -> Scores:
         """Where the reader looks from END on one prompt, as the model is and at an α."""
@@ -125,6 +127,7 @@ class Scaled:
             "share of attention",
             xr.DataArray(values, dims=("α", "looked at"), coords=coords),
             notes={"range": "positive"},
+            origin=self.origin,
         )
 
     def logits(self, alpha: int | float, prompt: int) -> Scores:
@@ -135,17 +138,20 @@ class Scaled:
             f"Logits: prompt {prompt + 1}",
             "logits",
             xr.DataArray(self.items[self._rows(alpha), prompt], dims=("α", "answer"), coords=coords),
+            origin=self.origin,
         )
 
     def answers(self) -> Curve:
         """The logit difference over α."""
-        return _curve(f"The answer by α of {self.channel}", "logits", {"logit difference": self.answer}, "+ is right")
+        return self._curve(f"The answer by α of {self.channel}", "logits", {"logit difference": self.answer}, "+ is right")
 
     def leaning(self) -> Curve:
         """The reader's attention on the answers, and how far it leans, over α."""
         right, wrong = self._on(self.on_right), self._on(self.on_wrong)
         series = {"leaning": right - wrong, "on right": right, "on wrong": wrong}
-        return _curve(f"Attention of {self.reader} by α of {self.channel}", "attention", series, "leaning is right less wrong")
+        return self._curve(
+            f"Attention of {self.reader} by α of {self.channel}", "attention", series, "leaning is right less wrong"
+        )
 
     def said(self, alpha: int | float) -> dict[str, float]:
         """Means over prompts at an α."""
@@ -159,6 +165,19 @@ class Scaled:
 
     def _on(self, where: Bool[np.ndarray, "prompt pos"]) -> Float[np.ndarray, "alpha prompt"]:
         return (self.attention * where).sum(-1)
+
+    def _curve(self, title: str, unit: str, series: dict[str, Float[np.ndarray, "alpha prompt"]], sign: str) -> Curve:
+        each = np.stack(list(series.values()))
+        values = each.mean(-1)
+        error = each.std(-1, ddof=1) / np.sqrt(each.shape[-1]) if each.shape[-1] > 1 else np.zeros_like(values)
+
+        def labelled(numbers: np.ndarray) -> xr.DataArray:
+            return xr.DataArray(numbers, dims=("series", "alpha"), coords={"series": list(series), "alpha": list(ALPHAS)})
+
+        notes = {"sign": f"{sign}; α 1 is the model as it is, 0 without the component", "x": "α, the factor on the component"}
+        notes["interval"] = "mean ± 1 s.e. over prompts"
+        band = {"lower": labelled(values - error), "upper": labelled(values + error)}
+        return Curve(title, unit, labelled(values), **band, notes=notes, origin=self.origin)
 
     def _rows(self, alpha: int | float) -> list[int]:
         """The places of the model as it is, and of an α that is another."""
@@ -202,16 +221,3 @@ def _place(alpha: int | float) -> int:
 
 def _named(alpha: int | float) -> list[str]:
     return ["1, as it is", *([] if alpha == SAME else [f"{alpha:g}"])]
-
-
-def _curve(title: str, unit: str, series: dict[str, Float[np.ndarray, "alpha prompt"]], sign: str) -> Curve:
-    each = np.stack(list(series.values()))
-    values = each.mean(-1)
-    error = each.std(-1, ddof=1) / np.sqrt(each.shape[-1]) if each.shape[-1] > 1 else np.zeros_like(values)
-
-    def labelled(numbers: np.ndarray) -> xr.DataArray:
-        return xr.DataArray(numbers, dims=("series", "alpha"), coords={"series": list(series), "alpha": list(ALPHAS)})
-
-    notes = {"sign": f"{sign}; α 1 is the model as it is, 0 without the component", "x": "α, the factor on the component"}
-    notes["interval"] = "mean ± 1 s.e. over prompts"
-    return Curve(title, unit, labelled(values), lower=labelled(values - error), upper=labelled(values + error), notes=notes)

@@ -126,6 +126,6 @@ def parsed(name: str) -> tuple[int, ...]:
         BadInput: When the words are no such name.
     """
     parts = name.strip().split(".")
-    if len(parts) not in (2, 3) or not all(part.isdigit() for part in parts):
+    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdecimal() for part in parts):
         raise BadInput(f"a head must be written LAYER.HEAD, its component LAYER.HEAD.COMPONENT; got {name!r}.")
     return tuple(map(int, parts))

@@ -39,12 +39,17 @@ def marked(made: Any, cell: Cell, theme: str) -> Any:
     y, x = at.get(meta.get("rows")), at.get(meta.get("columns"))
     if y is None or x is None:
         return made
-    axes = {(trace.xaxis or "x", trace.yaxis or "y") for trace in made.data if trace.type == "heatmap"}
+    return boxed(made, y, x, theme)
+
+
+def boxed(made: Any, row: int, column: int | None, theme: str) -> Any:
+    """The figure with a frame around a cell in every panel of a heatmap, or around a whole row where no column is given."""
+    line = {"color": {"light": "#111111", "dark": "#ffffff"}[theme], "width": 2}
+    ends = {"x0": 0, "x1": 1} if column is None else {"x0": column - 0.5, "x1": column + 0.5}
+    axes = {(trace.xaxis or "x", trace.yaxis or "y") for trace in made.data if trace.type in ("heatmap", "bar")}
     for across, up in axes:
-        made.add_shape(
-            type="rect", x0=x - 0.5, x1=x + 0.5, y0=y - 0.5, y1=y + 0.5, xref=across, yref=up,
-            line={"color": colour, "width": 2},
-        )  # fmt: skip
+        across = f"{across} domain" if column is None else across
+        made.add_shape(type="rect", **ends, y0=row - 0.5, y1=row + 0.5, xref=across, yref=up, line=line)
     return made
 
 

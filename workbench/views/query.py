@@ -24,12 +24,17 @@ class Query:
         """Use a setting, if it is given; a BadInput is kept for the notice."""
         if name in self._left:
             text = self._left.pop(name)
-            try:
-                if len(text) > _LONGEST:
-                    raise BadInput(f"{name} must have at most {_LONGEST} characters; got {len(text)}.")
-                use(text)
-            except BadInput as problem:
-                self._problems.append(str(problem))
+            if len(text) > _LONGEST:
+                self._problems.append(f"{name} must have at most {_LONGEST} characters; got {len(text)}.")
+                return
+            self.use(lambda: use(text))
+
+    def use(self, what: Callable[[], None]) -> None:
+        """Use several settings together; a BadInput is kept for the notice."""
+        try:
+            what()
+        except BadInput as problem:
+            self._problems.append(str(problem))
 
     def fields(self, prefix: str, fields: Mapping[str, Field], view: Any, target: str) -> None:
         """Attempt all fields of a form, whose values are a dict of the view."""

@@ -1,0 +1,97 @@
+"""The card of a component's scale: a slider of α, and what follows of it; all was computed beforehand."""
+
+from typing import Any
+
+import panel_material_ui as pmui
+
+from workbench.pages import channel_words as words
+from workbench.pages.chart import Chart
+from workbench.pages.pair import framed
+from workbench.pages.shell import line
+from workbench.pages.shown import drawn, heading, paper
+from workbench.views.channels import Channels
+
+LEAST, MOST, STEP = -3, 8, 0.5
+# Of the width, what the tokens get beside the answers' logits.
+TOKENS = 0.68
+# Below this many pixels a number does not fit into the cell of its token.
+NUMBER = 36
+
+
+class Scale:
+    """The slider and the figures of a Channels view, in `card`."""
+
+    def __init__(self, view: Channels):
+        self._view, self._shown, self._setting = view, None, False
+        self._made: dict[str, Any] = {}
+        self._theme, self._width, self._halved = "light", 1000.0, True
+        self.title = line()
+        self.slider = pmui.FloatSlider(
+            label="α, the factor on what the component writes at END", start=LEAST, end=MOST, step=STEP, value=1,
+            marks=[{"value": -1, "label": "−1"}, {"value": 0, "label": "0"}, {"value": 1, "label": "1, as it is"}]
+            + [{"value": at, "label": str(at)} for at in (3, 5, 8)],
+            size="small", margin=(0, 16, 8, 12), sizing_mode="stretch_width",
+        )  # fmt: skip
+        self.prompt = pmui.Select(
+            label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, sizing_mode="stretch_width"
+        )
+        self.says = line()
+        self.looks, self.logits, self.answers, self.leaning = Chart(), Chart(), Chart(), Chart()
+        self.chooser = framed(self.slider, self.prompt)
+        self.at, self.over = framed(self.looks, self.logits), framed(self.answers, self.leaning)
+        self.card = paper(
+            heading("The component's scale", "drag to say it louder, quieter or the other way round"),
+            self.chooser, self.says, self.at, self.over,
+        )  # fmt: skip
+        self.slider.param.watch(lambda event: self._set(alpha=event.new), "value")
+        self.prompt.param.watch(lambda event: self._set(prompt=self.prompt.options.index(event.new)), "value")
+
+    def show(self, theme: str, width: int | float, halved: bool) -> None:
+        """Show what follows of the chosen component, if it is computed."""
+        pair = self._view.pair
+        self.card.visible = pair.writer is not None
+        for box in (self.at, self.over, self.chooser):
+            box.visible = pair.scaled is not None
+            box.flex_direction = "row" if halved else "column"
+        shown = (id(pair.scaled), theme, width, halved)
+        if shown != self._shown:
+            self._shown = shown
+            self._theme, self._width, self._halved = theme, width, halved
+            self._made = {}
+            if pair.scaled is not None:
+                half = (width - 12) / 2 if halved else width
+                of = {"answers": pair.scaled.answers(), "leaning": pair.scaled.leaning()}
+                self._made = {name: drawn(curve, theme, half, mark=pair.alpha) for name, curve in of.items()}
+        self.move()
+
+    def move(self) -> None:
+        """Show what follows of the α and on the prompt chosen; nothing is computed."""
+        pair = self._view.pair
+        prompts = pair.prompts or ["prompt 1"]
+        self._setting = True
+        self.slider.value = pair.alpha
+        self.prompt.param.update(options=prompts, value=prompts[min(pair.prompt, len(prompts) - 1)])
+        self._setting = False
+        self.says.object = words.scaled(pair)
+        if pair.scaled is None:
+            return
+        for name, chart in (("answers", self.answers), ("leaning", self.leaning)):
+            made = self._made[name]
+            made.update_shapes({"x0": pair.alpha, "x1": pair.alpha}, {"name": "mark"})
+            chart.show(made)
+        left, right = (TOKENS, 1 - TOKENS) if self._halved else (1, 1)
+        prompt = min(pair.prompt, len(prompts) - 1)
+        scaled, whole = pair.scaled, self._width - (12 if self._halved else 0)
+        looks, logits = scaled.looks(pair.alpha, prompt), scaled.logits(pair.alpha, prompt)
+        wide = (left * whole - 180) / looks.values.shape[1] >= NUMBER
+        # Colours that mean the same at every α, so that dragging shows what changes.
+        ends = {
+            "looks": float(scaled.attention[:, prompt].max()) or 1.0,
+            "logits": float(abs(scaled.items[:, prompt]).max()) or 1.0,
+        }
+        self.looks.show(drawn(looks, self._theme, left * whole, limit=ends["looks"], numbers=wide))
+        self.logits.show(drawn(logits, self._theme, right * whole, limit=ends["logits"], numbers=True))
+
+    def _set(self, **state: Any) -> None:
+        if not self._setting and all(value is not None for value in state.values()):
+            self._view.pair.param.update(**state)

@@ -1,0 +1,111 @@
+"""The search for channels: the job that does it, what the store holds of it, and the names of what it finds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from workbench.errors import BadInput
+from workbench.jobs import Job
+from workbench.result import Result, Scores, canonical
+from workbench.store import Store
+from workbench.views.asking import kept
+from workbench.views.composed import Head, head
+from workbench.views.fields import task_fields
+from workbench.views.question import CUSTOM, Question
+
+FROM_WEIGHTS = (
+    "What is read through keys and values is listed from the weights alone: a task tells only of what is read at END, "
+    "through queries."
+)
+
+
+def found(asked: Question, model: Any, job: Job, store: Store) -> Result:
+    """The channels of a task, or of the weights alone where it tells none; composition and the reason are told before."""
+    from workbench.channels.evidence import Bench
+    from workbench.channels.weights import Heads
+    from workbench.methods import METHODS
+
+    job.say("Composition of heads")
+    job.tell(
+        composed=store.compute(METHODS["composition"], model, None, slots=asked.params["slots"], by="head", of="component")
+    )
+    job.check()
+    reason = FROM_WEIGHTS
+    if asked.params["slots"] == "q":
+        try:
+            pairs = asked.pairs(model)
+            # Before the search through the weights: it takes seconds, and this none.
+            Bench(Heads(model), pairs).check_names()
+            job.say("Channels on the task")
+            return store.compute(METHODS["channels"], model, pairs, **asked.params)
+        except BadInput as problem:
+            reason = str(problem)
+    job.say("Channels of the weights")
+    job.tell(reason=reason)
+    return store.compute(METHODS["channels"], model, None, **asked.params)
+
+
+def stored(store: Store, asked: Question | None, method: str, **params: Any) -> Result | None:
+    """The stored result of a part of the search, found without the model; None where its name does not say which weights."""
+    from workbench.methods import METHODS
+    from workbench.methods.method import plain, versions
+    from workbench.models import CATALOGUE, own_refs
+
+    if asked is None or asked.model not in (*CATALOGUE, *own_refs()):
+        return None
+    slot = asked.params["slots"]
+    task = asked.task if method == "channels" and slot == "q" else ""
+    if task == CUSTOM:
+        return None
+    fields = task_fields(task) if task else {}
+    bound = plain(METHODS[method].bind(slots=slot, **params))
+    wanted = canonical([method, asked.model, task, bound, kept(asked.options, fields), versions()])
+    for entry in store.list():
+        origin = entry.origin
+        has = [origin.method, origin.model, origin.task, origin.params, kept(origin.task_params, fields), origin.versions]
+        if canonical([*map(_bare, has)]) == wanted and "prompts" not in origin.task_params:
+            return store.get(entry.key)
+    return None
+
+
+def _bare(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def channel_of(name: str) -> tuple[Head, int, Head]:
+    """Writer, component and reader of '7.9.6 -> 9.9 q'."""
+    writer, _, reader = name.rpartition(" ")[0].partition(" -> ")
+    place, _, component = writer.rpartition(".")
+    return head(place), int(component), head(reader)
+
+
+def effects_of(channels: Scores | None, writer: Head, reader: Head) -> Scores | None:
+    """The effects of a pair's components that the search has computed, or None."""
+    if channels is None or "components" not in channels.parts:
+        return None
+    part = channels.parts["components"]
+    pairs = [channel_of(str(name))[::2] for name in part.row.values]
+    if (writer, reader) not in pairs:
+        return None
+    names = [".".join(map(str, one)) for one in (writer, reader)]
+    values = part.isel(row=pairs.index((writer, reader)), drop=True)
+    return Scores(
+        f"Without a component of {names[0]}: fall of {names[1]}'s leaning", "attention",
+        values.astype(np.float64), notes={"sign": "+ pushes the reader from the wrong answer to the right one"},
+        origin=channels.origin,
+    )  # fmt: skip
+
+
+def named(writer: str, reader: str) -> tuple[Head, Head, int | None]:
+    """A pair by the names of its heads; the writer's may name a component too.
+
+    Raises:
+        BadInput: When one is no name of a head.
+    """
+    from workbench.channels.weights import parsed
+
+    at, of = parsed(writer), parsed(reader)
+    if len(of) != 2:
+        raise BadInput(f"the reader must be a head, LAYER.HEAD; got {reader!r}.")
+    return at[:2], of, at[2] if len(at) == 3 else None
