@@ -1,8 +1,6 @@
 """The circuits page in headless Chromium, on a tiny model, with no network."""
 
 import json
-import shutil
-import socket
 import threading
 import time
 from dataclasses import replace
@@ -10,98 +8,33 @@ from dataclasses import replace
 import pytest
 
 from tests import families
-from workbench.jobs import Jobs, Models
+from tests.pages.conftest import EXPECT, served
 from workbench.store import Store
 from workbench.views.circuits import Circuits
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 HOSTILE = "<img src=x onerror=window.hacked=1> <script>window.hacked=1</script>"
 ROWS = "clean,corrupt,right,wrong\na b c d e,a b f d e,g,h\nb c d e f,b c a e f,i,j\n"
-EXPECT = 12_000
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: install the system package 'chromium'")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[test]'")
-    with sync_api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield made
-        made.close()
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    return str(families.save("llama", tmp_path_factory.mktemp("pages")))
-
-
-@pytest.fixture(scope="module")
-def jobs():
-    made = Jobs(Models())
-    yield made
-    made.stop_all(10)
-
-
-@pytest.fixture
-def views():
-    """The views of the sessions, in the order they were opened."""
-    return []
 
 
 @pytest.fixture
 def url(tiny, jobs, views, tmp_path):
     """The page, served; set to the tiny model and two pairs."""
-    import panel as pn
-
     from workbench.pages.circuits import page
 
     def session():
         views.append(Circuits(jobs, Store(tmp_path / "store"), model=tiny, task="custom", rows=ROWS))
         return page(views[-1])
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    pn.serve(
-        {"/": session}, port=port, address="127.0.0.1", threaded=True, show=False,
-        websocket_origin=[f"127.0.0.1:{port}"],
-    )  # fmt: skip
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}/"
-    # Without this the server's thread keeps pytest from ending.
-    pn.state.kill_all_servers()
-    pn.state.reset()
+    with served(session) as made:
+        yield made
 
 
 @pytest.fixture
-def tab(chromium, url):
-    """A tab with the page open; afterwards: every request stayed on this machine, and the console held no error."""
-    made = chromium.new_page(viewport={"width": 1400, "height": 900})
-    requests, errors = [], []
-    made.on("request", lambda request: requests.append(request.url))
-    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    made.on("pageerror", lambda problem: errors.append(str(problem)))
-    made.goto(url)
-    made.get_by_role("button", name="Run").wait_for(timeout=EXPECT)
-    yield made
-    made.wait_for_timeout(300)
-    made.close()
-    outside = [each for each in requests if not each.startswith(("http://127.0.0.1", "data:", "blob:"))]
-    assert not outside
-    assert len(requests) > 3
-    assert not errors
+def button():
+    """The button that says the page has loaded."""
+    return "Run"
 
 
 def run(tab):

@@ -80,12 +80,13 @@ def component_effects(bench: Bench, writer: Head, reader: Head) -> Scores:
     leaning = bench.base([reader]).leaning[:, 0]
     falls = leaning - bench.outcome(layer, -parts.to(out.dtype), [reader], answers=False).leaning[:, 0]
     coords = {"component": np.arange(len(parts))}
-    return Scores(
-        f"Without a component of {bench.heads.name(*writer)}: fall of {bench.heads.name(*reader)}'s leaning",
-        "attention",
-        xr.DataArray(falls.double().cpu().numpy(), dims=("component", "prompt"), coords=coords),
-        notes={"sign": "+ pushes the reader from the wrong answer to the right one"},
-    )
+    return effects(reader, xr.DataArray(falls.double().cpu().numpy(), dims=("component", "prompt"), coords=coords))
+
+
+def effects(reader: Head, falls: xr.DataArray) -> Scores:
+    """Falls of a reader's leaning, over component and perhaps prompt, as a Result."""
+    title = f"Leaning of {reader[0]}.{reader[1]} lost without a component"
+    return Scores(title, "attention", falls, notes={"sign": "+ pushes the reader from the wrong answer to the right one"})
 
 
 @dataclass(frozen=True, eq=False)

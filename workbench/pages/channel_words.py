@@ -47,7 +47,7 @@ def table(view: Channels) -> str:
     title = "Channels that matter on the task" if on_task else "Channels of the weights alone"
     said = "Click a row to see it. Inhibition is how far the reader turns back to the wrong answer without the component."
     if not on_task:
-        said = "Click a row to see it. " + (view.reason or "")
+        said = ("Click a row to see it. " if found.values.size else "No component stands out. ") + view.reason
     return f'<b style="font-size:14px">{title}</b><div>{_line(said)}</div>'
 
 

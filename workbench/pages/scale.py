@@ -12,6 +12,8 @@ from workbench.pages.shown import drawn, heading, paper
 from workbench.views.channels import Channels
 
 LEAST, MOST, STEP = -3, 8, 0.5
+MARKS = {-3: "−3", -1: "−1", 0: "0", 1: "1, as it is", 3: "3", 5: "5", 8: "8"}
+HEIGHT = 860
 # Of the width, what the tokens get beside the answers' logits.
 TOKENS = 0.68
 # Below this many pixels a number does not fit into the cell of its token.
@@ -25,11 +27,9 @@ class Scale:
         self._view, self._shown, self._setting = view, None, False
         self._made: dict[str, Any] = {}
         self._theme, self._width, self._halved = "light", 1000.0, True
-        self.title = line()
         self.slider = pmui.FloatSlider(
             label="α, the factor on what the component writes at END", start=LEAST, end=MOST, step=STEP, value=1,
-            marks=[{"value": -1, "label": "−1"}, {"value": 0, "label": "0"}, {"value": 1, "label": "1, as it is"}]
-            + [{"value": at, "label": str(at)} for at in (3, 5, 8)],
+            marks=[{"value": at, "label": label} for at, label in MARKS.items()],
             size="small", margin=(0, 16, 8, 12), sizing_mode="stretch_width",
         )  # fmt: skip
         self.prompt = pmui.Select(
@@ -49,10 +49,15 @@ class Scale:
     def show(self, theme: str, width: int | float, halved: bool) -> None:
         """Show what follows of the chosen component, if it is computed."""
         pair = self._view.pair
-        self.card.visible = pair.writer is not None
+        self.card.visible = pair.writer is not None and not (pair.scaled is None and pair.known.reason)
         for box in (self.at, self.over, self.chooser):
             box.visible = pair.scaled is not None
             box.flex_direction = "row" if halved else "column"
+        # Side by side, all in a row share its width evenly unless it is said otherwise.
+        for chart, share in ((self.looks, TOKENS), (self.logits, 1 - TOKENS)):
+            chart.styles = {"flex": f"0 0 {share * (width - 12):.0f}px"} if halved else {}
+        # While another component is computed the page must not jump.
+        self.card.min_height = HEIGHT if pair.scaled is not None or pair.live else None
         shown = (id(pair.scaled), theme, width, halved)
         if shown != self._shown:
             self._shown = shown
@@ -79,18 +84,17 @@ class Scale:
             made = self._made[name]
             made.update_shapes({"x0": pair.alpha, "x1": pair.alpha}, {"name": "mark"})
             chart.show(made)
-        left, right = (TOKENS, 1 - TOKENS) if self._halved else (1, 1)
-        prompt = min(pair.prompt, len(prompts) - 1)
-        scaled, whole = pair.scaled, self._width - (12 if self._halved else 0)
+        prompt, scaled, whole = min(pair.prompt, len(prompts) - 1), pair.scaled, self._width
+        left, right = (TOKENS * (whole - 12), (1 - TOKENS) * (whole - 12)) if self._halved else (whole, whole)
         looks, logits = scaled.looks(pair.alpha, prompt), scaled.logits(pair.alpha, prompt)
-        wide = (left * whole - 180) / looks.values.shape[1] >= NUMBER
+        wide = (left - 180) / looks.values.shape[1] >= NUMBER
         # Colours that mean the same at every α, so that dragging shows what changes.
         ends = {
             "looks": float(scaled.attention[:, prompt].max()) or 1.0,
             "logits": float(abs(scaled.items[:, prompt]).max()) or 1.0,
         }
-        self.looks.show(drawn(looks, self._theme, left * whole, limit=ends["looks"], numbers=wide))
-        self.logits.show(drawn(logits, self._theme, right * whole, limit=ends["logits"], numbers=True))
+        self.looks.show(drawn(looks, self._theme, left, limit=ends["looks"], numbers=wide))
+        self.logits.show(drawn(logits, self._theme, right, limit=ends["logits"], numbers=True))
 
     def _set(self, **state: Any) -> None:
         if not self._setting and all(value is not None for value in state.values()):

@@ -17,7 +17,7 @@ from workbench.views.question import Question
 
 KEPT = 24
 # More bars than this do not fit beside each other.
-BARS = 12
+BARS = 10
 NOT_AT_END = (
     "Causal effects are computed for queries only: keys and values are read at other places than END, where trials are made."
 )
@@ -48,7 +48,7 @@ class Known:
     def best(self) -> int | None:
         """The component with the largest effect, else with the largest score."""
         of = self.effects.mean() if self.effects is not None else self.scores
-        return None if of is None else int(of.values.argmax())
+        return None if of is None else int(of.values.values.argmax())
 
 
 def computed(model: Any, job: Job, asked: Question, slot: str, pair: tuple[Head, Head], component: int | None) -> Known:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from workbench.errors import BadInput
 from workbench.jobs import Job
 from workbench.result import Result, Scores, canonical
@@ -82,19 +80,16 @@ def channel_of(name: str) -> tuple[Head, int, Head]:
 
 def effects_of(channels: Scores | None, writer: Head, reader: Head) -> Scores | None:
     """The effects of a pair's components that the search has computed, or None."""
+    from workbench.channels.pair import effects
+
     if channels is None or "components" not in channels.parts:
         return None
     part = channels.parts["components"]
     pairs = [channel_of(str(name))[::2] for name in part.row.values]
     if (writer, reader) not in pairs:
         return None
-    names = [".".join(map(str, one)) for one in (writer, reader)]
-    values = part.isel(row=pairs.index((writer, reader)), drop=True)
-    return Scores(
-        f"Without a component of {names[0]}: fall of {names[1]}'s leaning", "attention",
-        values.astype(np.float64), notes={"sign": "+ pushes the reader from the wrong answer to the right one"},
-        origin=channels.origin,
-    )  # fmt: skip
+    falls = part.isel(row=pairs.index((writer, reader)), drop=True)
+    return effects(reader, falls).replace(origin=channels.origin)
 
 
 def named(writer: str, reader: str) -> tuple[Head, Head, int | None]:

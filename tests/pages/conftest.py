@@ -1,0 +1,90 @@
+"""What the tests in a browser share: Chromium, a tiny model, a page served on this machine, a tab that logs its requests."""
+
+import shutil
+import socket
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from tests import families
+from workbench.jobs import Jobs, Models
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+EXPECT = 12_000
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: install the system package 'chromium'")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[test]'")
+    with sync_api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return str(families.save("llama", tmp_path_factory.mktemp("pages")))
+
+
+@pytest.fixture(scope="module")
+def jobs():
+    made = Jobs(Models())
+    yield made
+    made.stop_all(10)
+
+
+@pytest.fixture
+def views():
+    """The views of the sessions, in the order they were opened."""
+    return []
+
+
+@contextmanager
+def served(session):
+    """The URL of a page that is made anew by `session` for each tab."""
+    import panel as pn
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    pn.serve(
+        {"/": session}, port=port, address="127.0.0.1", threaded=True, show=False,
+        websocket_origin=[f"127.0.0.1:{port}"],
+    )  # fmt: skip
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}/"
+    # Without this the server's thread keeps pytest from ending.
+    pn.state.kill_all_servers()
+    pn.state.reset()
+
+
+@pytest.fixture
+def tab(chromium, url, button):
+    """A tab with the page open; afterwards: every request stayed on this machine, and the console held no error."""
+    made = chromium.new_page(viewport={"width": 1400, "height": 900})
+    requests, errors = [], []
+    made.on("request", lambda request: requests.append(request.url))
+    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    made.on("pageerror", lambda problem: errors.append(str(problem)))
+    made.goto(url)
+    made.get_by_role("button", name=button).wait_for(timeout=EXPECT)
+    yield made
+    made.wait_for_timeout(300)
+    made.close()
+    outside = [each for each in requests if not each.startswith(("http://127.0.0.1", "data:", "blob:"))]
+    assert not outside
+    assert len(requests) > 3
+    assert not errors
