@@ -198,6 +198,10 @@ def test_a_pair_is_typed_without_a_search(view):
     assert (view.pair.writer, view.pair.reader, view.pair.component) == ((0, 1), (2, 3), 4)
     assert view.pair.scaled.channel == "0.1.4"
     assert view.composed is None
+    view.slot = "v"
+    settle(view)
+    assert view.pair.known.scores.title.endswith("(v)")
+    view.slot = "q"
     view.choose_named("0.1", "9.9")
     settle(view)
     assert [notice.text for notice in view.told] == ["layer must be from 0 to 2; got 9."]

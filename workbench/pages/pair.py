@@ -50,7 +50,8 @@ class Bars:
         self._shown = shown
         for field, named in ((self.writer, pair.writer), (self.reader, pair.reader)):
             if named is not None:
-                field.value = f"{named[0]}.{named[1]}"
+                name = f"{named[0]}.{named[1]}"
+                field.param.update(value=name, value_input=name)
         self.bars.visible = known.scores is not None or known.effects is not None
         for chart, scores in ((self.scores, known.scores), (self.effects, known.effects)):
             chart.show(None if scores is None else self._bars(scores, theme, width))
@@ -60,7 +61,8 @@ class Bars:
         some = strongest(scores, chosen)
         made = drawn(some, theme, width)
         places = [int(some.values.component[at]) for at in made.layout.meta["order"]]
-        made.update_layout(meta={**made.layout.meta, "components": places})
+        # A short bar is clicked anywhere in its row.
+        made.update_layout(meta={**made.layout.meta, "components": places}, hovermode="y")
         return boxed(made, places.index(chosen), None, theme) if chosen in places else made
 
     def _clicked(self, figure: Any, point: Mapping[str, Any]) -> None:
@@ -70,7 +72,8 @@ class Bars:
             self._view.choose_component(places[int(at)])
 
     def _named(self) -> None:
-        self._view.choose_named(self.writer.value or "", self.reader.value or "")
+        # On Enter the browser sets `value` only after it has told of the key.
+        self._view.choose_named(self.writer.value_input or "", self.reader.value_input or "")
 
 
 def framed(*objects: Any) -> pmui.FlexBox:

@@ -79,10 +79,10 @@ class Channels(Asking):
         self.pair.ask_about(asked, self.slot)
         composed = self.composed if same_heads else stored(self.store, asked, "composition", by="head", of="component")
         self._show(composed, stored(self.store, asked, "channels"), FROM_WEIGHTS if self.slot != "q" else "")
-        if asked and same_model and searched and asked.model in self.jobs.models:
+        if asked and same_model and asked.model in self.jobs.models:
             self.pair.show()
             # Only another slot: prompts may be set in many steps.
-            if not same_heads and self.channels is None:
+            if searched and not same_heads and self.channels is None:
                 self.find()
 
     def _end(self) -> None:

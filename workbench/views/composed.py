@@ -37,7 +37,7 @@ def between(composed: Scores, writer: int, reader: int) -> Scores:
     values, _, slot = _square(composed)
     names = [[f"{layer}.{number}" for number in range(values.shape[1])] for layer in (writer, reader)]
     return composed.replace(
-        title=f"Strongest component between heads of layers {writer} and {reader} ({slot})",
+        title=f"Between heads of layers {writer} and {reader} ({slot})",
         unit="composition score",
         values=xr.DataArray(
             values[writer, :, reader], dims=("writer", "reader"), coords={"writer": names[0], "reader": names[1]}
