@@ -114,7 +114,7 @@ def test_cells_lead_from_layers_to_heads_to_the_pair(view):
 
 
 @pytest.mark.parametrize(
-    "point", [{"x": "<b>", "y": None}, {"x": 99, "y": 0}, {"x": 1, "y": -1}, {"curveNumber": 9, "x": 1, "y": 0}]
+    "point", [{"x": "<b>", "y": None}, {"x": 99, "y": 0}, {"x": -1, "y": 0}, {"curveNumber": 9, "x": 1, "y": 0}]
 )
 def test_what_is_no_cell_chooses_nothing(view, point):
     view.find()
@@ -206,9 +206,13 @@ def test_a_pair_is_typed_without_a_search(view):
     settle(view)
     assert [notice.text for notice in view.told] == ["layer must be from 0 to 2; got 9."]
     assert view.pair.known.scores is None
-    view.choose_named("0.1.77", "2.3")
-    settle(view)
-    assert view.told[-1].text == "component must be from 0 to 5; got 77."
+    for slot in ("q", "k"):
+        view.slot = slot
+        view.choose_named("0.1.77", "2.3")
+        settle(view)
+        assert view.told[-1].text == "component must be from 0 to 5; got 77."
+        view.choose_named("0.1.3", "2.3")
+        view.told.append(None)
 
 
 def test_a_task_that_names_no_answers_gives_the_weights_and_says_why(view):
@@ -264,6 +268,7 @@ def test_what_was_asked_of_other_prompts_goes(view):
     view.rows = ROWS.replace("d h b c f g a,i", "d h b c g f a,i")
     assert view.channels is None
     assert view.layers is not None
+    assert view.pair.scaled is None
     settle(view)
     assert (view.pair.writer, view.pair.reader) == pair
     assert not np.allclose(view.pair.known.effects.values, before.effects.values)
