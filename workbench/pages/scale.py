@@ -7,13 +7,14 @@ import panel_material_ui as pmui
 from workbench.pages import channel_words as words
 from workbench.pages.chart import Chart
 from workbench.pages.pair import framed
-from workbench.pages.shell import line
+from workbench.pages.shell import THEME, line
 from workbench.pages.shown import drawn, heading, paper
 from workbench.views.channels import Channels
 
 LEAST, MOST, STEP = -3, 8, 0.5
 MARKS = {-3: "−3", -1: "−1", 0: "0", 1: "1, as it is", 3: "3", 5: "5", 8: "8"}
 HEIGHT = 860
+GROUND = {theme: str(THEME[theme]["palette"]["background"]["paper"]) for theme in ("light", "dark")}
 # Of the width, what the tokens get beside the answers' logits.
 TOKENS = 0.68
 # Below this many pixels a number does not fit into the cell of its token.
@@ -30,7 +31,7 @@ class Scale:
         self.slider = pmui.FloatSlider(
             label="α, the factor on what the component writes at END", start=LEAST, end=MOST, step=STEP, value=1,
             marks=[{"value": at, "label": label} for at, label in MARKS.items()],
-            size="small", margin=(0, 16, 8, 12), sizing_mode="stretch_width",
+            size="small", tooltips=False, margin=(0, 16, 8, 12), sizing_mode="stretch_width",
         )  # fmt: skip
         self.prompt = pmui.Select(
             label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, sizing_mode="stretch_width"
@@ -39,9 +40,10 @@ class Scale:
         self.looks, self.logits, self.answers, self.leaning = Chart(), Chart(), Chart(), Chart()
         self.chooser = framed(self.slider, self.prompt)
         self.at, self.over = framed(self.looks, self.logits), framed(self.answers, self.leaning)
+        self.always = pmui.Column(self.chooser, self.says, sizing_mode="stretch_width", margin=0)
         self.card = paper(
             heading("The component's scale", "drag to say it louder, quieter or the other way round"),
-            self.chooser, self.says, self.at, self.over,
+            self.always, self.at, self.over,
         )  # fmt: skip
         self.slider.param.watch(lambda event: self._set(alpha=event.new), "value")
         self.prompt.param.watch(lambda event: self._set(prompt=self.prompt.options.index(event.new)), "value")
@@ -53,6 +55,14 @@ class Scale:
         for box in (self.at, self.over, self.chooser):
             box.visible = pair.scaled is not None
             box.flex_direction = "row" if halved else "column"
+        # What is dragged stays in sight beside the last of what follows of it.
+        self.always.styles = {
+            "position": "sticky",
+            "top": "0",
+            "z-index": "2",
+            "padding-top": "8px",
+            "background": GROUND[theme],
+        }
         # Side by side, all in a row share its width evenly unless it is said otherwise.
         for chart, share in ((self.looks, TOKENS), (self.logits, 1 - TOKENS)):
             chart.styles = {"flex": f"0 0 {share * (width - 12):.0f}px"} if halved else {}
