@@ -43,6 +43,7 @@ ASKED = {
     "channel_graph": {"rate": 0.999, "rotations": 20},  # at a stricter rate nothing stands out of a random model
     "channel_map": {"channel": "0.1.2+1.0.3", "steps": 3},
     "channel_scale": {"channel": "0.1.2"},
+    "component_pairs": {"writer": "0.1", "reader": "2.1"},
     "direct_paths": {"reader": "2.1"},
     "discover": {"metric": "kl", "hold_out": False},
     "edge_pruning": {"steps": 20},

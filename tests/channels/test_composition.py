@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from tests import families
-from workbench.channels.composition import blocks, robust, turned
+from workbench.channels.composition import blocks, crossed, pair_block, robust, turned
 from workbench.channels.significance import Null, adjusted
 from workbench.channels.weights import Heads, parsed
 from workbench.errors import BadInput
+from workbench.methods import METHODS
 
 
 def naive(model):
@@ -147,3 +148,32 @@ def test_a_head_that_is_not_there_is_told(llama):
         Heads(llama).check(0, 4)
     with pytest.raises(BadInput, match="slot must be one of 'q', 'k', 'v'; got 'z'"):
         Heads(llama).reader(1, "z")
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
+@pytest.mark.parametrize("slot", ["q", "k", "v"])
+def test_scores_against_a_readers_components_add_up_to_those_against_all_of_it(model_of, family, slot):
+    model = model_of(family)
+    heads = Heads(model)
+    scores, share = crossed(heads, slot, (0, 1), (2, 3))
+    assert float(share.sum()) == pytest.approx(1, abs=1e-5)
+    whole = pair_block(heads, slot, 0, 2).scores[1, :, 3]
+    assert torch.allclose((scores.square() * share).sum(1).sqrt(), whole, rtol=1e-4, atol=1e-6)
+    # By the definition: two matrices of one component each.
+    own = naive(model)
+    reads = torch.linalg.svd(reader_of(own[2, 3], slot, heads.rotary))
+    writes = torch.linalg.svd(own[0, 1]["V"] @ own[0, 1]["O"])
+    one = writes.S[0] * torch.outer(writes.U[:, 0], writes.Vh[0])
+    other = reads.S[1] * torch.outer(reads.U[:, 1], reads.Vh[1])
+    assert float(scores[0, 1]) == pytest.approx(float((one @ other).norm() / one.norm() / other.norm()), rel=1e-3)
+
+
+def test_bad_heads_of_component_pairs(llama):
+    pairs = METHODS["component_pairs"]
+    for asked, said in (
+        ({"writer": "1.0", "reader": "1.2"}, "reader must be in a later layer than the writer 1.0; got 1.2"),
+        ({"writer": "1.0.3", "reader": "2.2"}, "writer must be a head, LAYER.HEAD"),
+        ({"components": 0}, "components must be at least 1"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            pairs(llama, None, **asked)

@@ -61,7 +61,7 @@ def test_channels_and_reader_are_found(llama):
         ({"channel": "0.1"}, "one to three different components"),
         ({"channel": "0.1.2+0.1.2"}, "one to three different components"),
         ({"channel": "0.1.0+0.1.1+0.1.2+0.1.3"}, "one to three different components"),
-        ({"channel": "2.1.0"}, "one of them in the last layer"),
+        ({"channel": "2.1.0"}, "got one of layer 2, the last"),
         ({"channel": "1.1.0", "reader": "1.2"}, "reader must be in a later layer"),
         ({"axes": 4}, "axes must be from 1 to 3"),
         ({"steps": 1}, "steps must be at least 2"),

@@ -70,6 +70,18 @@ def _block(slot: str, writer: int, reader: int, directions: Tensor, share: Tenso
     return Block(slot, writer, reader, square.sqrt(), (square * share.unsqueeze(-1)).sum(1).sqrt())
 
 
+def crossed(
+    heads: Heads, slot: str, writer: tuple[int, int], reader: tuple[int, int]
+) -> tuple[Float[Tensor, "component reading"], Float[Tensor, "reading"]]:
+    """Scores of every component of a writer against every component of a reader's matrix, and the latter's squared shares.
+
+    Both are directions of the stream: a score is the size of their cosine. Weighted by the shares, the squared scores of a
+    component add up to C_i².
+    """
+    reads, strength, _ = torch.linalg.svd(heads.reader(reader[0], slot)[reader[1]], full_matrices=False)
+    return (heads.components(writer[0]).writes[writer[1]] @ reads).abs(), strength.square()
+
+
 def turned(directions: Float[Tensor, "head component d_model"], seed: int) -> Float[Tensor, "head component d_model"]:
     """Orthonormal directions of the same spaces, drawn evenly."""
     generator = torch.Generator().manual_seed(seed)

@@ -144,6 +144,23 @@ class Bench:
                 f"{len(self.pairs)} do not. Use a task like ioi or laundry_list."
             )
 
+    def reader_after(self, layer: int, text: str = "") -> tuple[int, int]:
+        """The head that is watched when one of a layer writes: the one named, or the later one that adds most to the answer.
+
+        Raises:
+            BadInput: When there is no such head, or it is not later.
+        """
+        heads = self.heads
+        if text:
+            reader = heads.named("reader", text)
+            if reader[0] <= layer:
+                raise BadInput(f"reader must be in a later layer than the writer's, {layer}; got {text}.")
+            return reader
+        if layer == heads.n_layers - 1:
+            raise BadInput(f"channel must be of a head that a later one reads; got one of layer {layer}, the last.")
+        best = int(self.direct[layer + 1 :].mean(-1).argmax())
+        return layer + 1 + best // heads.n_heads, best % heads.n_heads
+
     def base(self, readers: Sequence[tuple[int, int]]) -> Outcome:
         """Nothing changed."""
         width = self.out.shape[-1]

@@ -114,6 +114,18 @@ class Heads:
             weight = weight @ torch.linalg.qr(behind, mode="r").R.mT
         return weight / weight.flatten(1).norm(dim=1)[:, None, None].clamp(min=1e-30)
 
+    def named(self, what: str, text: str) -> tuple[int, int]:
+        """Layer and head of '7.9'; `what` it stands for is told where there is no such head.
+
+        Raises:
+            BadInput: When the words name no head of this model.
+        """
+        place = parsed(text)
+        if len(place) != 2:
+            raise BadInput(f"{what} must be a head, LAYER.HEAD; got {text!r}.")
+        self.check(*place)
+        return place[0], place[1]
+
     def name(self, layer: int, head: int, component: int | None = None) -> str:
         """'7.9', or '7.9.6' of a component."""
         return f"{layer}.{head}" if component is None else f"{layer}.{head}.{component}"

@@ -104,29 +104,18 @@ def run(
 
 def _chosen(bench: Bench, channel: str, reader: str, axes: int, seed: int) -> tuple[list[Channel], tuple[int, int]]:
     """The channels, and the head that is watched; searched for where not given."""
-    heads = bench.heads
+    watched = None
     if channel:
         places = [parsed(name) for name in channel.split("+")]
         if not 1 <= len(places) <= len(AXES) or any(len(place) != 3 for place in places) or len(set(places)) < len(places):
             raise BadInput(f"channel must be one to three different components, LAYER.HEAD.COMPONENT; got {channel!r}.")
-        last = max(place[0] for place in places)
-        if last == heads.n_layers - 1:
-            raise BadInput(f"channel must be of heads that a later one reads; got {channel}, one of them in the last layer.")
-        later = bench.direct[last + 1 :].mean(-1)
-        layer, head = divmod(int(later.argmax()), heads.n_heads)
-        watched = (layer + last + 1, head)
     else:
         rows = on_task(bench, 3, axes, seed).rows
         watched = rows[0].reader
         places = [(*row.writer, row.component) for row in rows if row.reader == watched][:axes]
-    channels = [channel_of(heads, *place) for place in places]
-    if reader:
-        watched = parsed(reader)
-        if len(watched) != 2:
-            raise BadInput(f"reader must be a head, LAYER.HEAD; got {reader!r}.")
-        heads.check(*watched)
-    if watched[0] <= max(one.layer for one in channels):
-        raise BadInput(f"reader must be in a later layer than the writers; got {heads.name(*watched)}.")
+    channels = [channel_of(bench.heads, *place) for place in places]
+    if watched is None or reader:
+        watched = bench.reader_after(max(one.layer for one in channels), reader)
     return channels, watched
 
 

@@ -87,29 +87,15 @@ def run(
 
 def _chosen(bench: Bench, channel: str, reader: str, seed: int) -> tuple[tuple[int, int, int], tuple[int, int]]:
     """The component and the head that is watched; searched for where not given."""
-    heads = bench.heads
     if not channel:
         found = on_task(bench, readers=3, writers=5, seed=seed).rows[0]
-        place, best = (*found.writer, found.component), found.reader
-    else:
-        place = parsed(channel)
-        if len(place) != 3:
-            raise BadInput(f"channel must name a component, LAYER.HEAD.COMPONENT; got {channel!r}.")
-        channel_of(heads, *place)
-        if place[0] == heads.n_layers - 1:
-            raise BadInput(f"channel must be of a head that a later one reads; {channel} is in the last layer.")
-        later = bench.direct[place[0] + 1 :].mean(-1)
-        at = divmod(int(later.argmax()), heads.n_heads)
-        best = (at[0] + place[0] + 1, at[1])
-    if not reader:
-        return place, best
-    watched = parsed(reader)
-    if len(watched) != 2:
-        raise BadInput(f"reader must be a head, LAYER.HEAD; got {reader!r}.")
-    heads.check(*watched)
-    if watched[0] <= place[0]:
-        raise BadInput(f"reader must be in a later layer than the writer {place[0]}.{place[1]}; got {reader}.")
-    return place, watched
+        place, watched = (*found.writer, found.component), found.reader
+        return place, bench.reader_after(place[0], reader) if reader else watched
+    place = parsed(channel)
+    if len(place) != 3:
+        raise BadInput(f"channel must name a component, LAYER.HEAD.COMPONENT; got {channel!r}.")
+    channel_of(bench.heads, *place)
+    return place, bench.reader_after(place[0], reader)
 
 
 def _scaled(

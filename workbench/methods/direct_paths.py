@@ -14,7 +14,7 @@ from workbench.channels.composition import pair_block, robust, turned
 from workbench.channels.evidence import Bench
 from workbench.channels.find import on_task
 from workbench.channels.paths import KINDS, Into, kinds, taken_apart, written
-from workbench.channels.weights import Heads, Slot, parsed
+from workbench.channels.weights import Heads, Slot
 from workbench.errors import BadInput, at_least, within
 from workbench.hooks import read
 from workbench.methods.method import Method
@@ -129,10 +129,7 @@ def _reader(bench: Bench, reader: str, slot: str, component: int | None, seed: i
     if component is not None:
         within("component", component, 0, heads.d_head)
     if reader:
-        place = parsed(reader)
-        if len(place) != 2:
-            raise BadInput(f"reader must be a head, LAYER.HEAD; got {reader!r}.")
-        heads.check(*place)
+        place = heads.named("reader", reader)
         if slot == "v" and component is None:
             said = bench.out[place].float() @ heads.components(place[0]).writes[place[1]].mT
             component = int(said.abs().mean(0).argmax())
