@@ -383,7 +383,7 @@ def serve(asked: argparse.Namespace) -> None:
         raise BadInput(f"serve must be run from a checkout, beside the folder apps/; got none at {apps}.")
     files = sorted(str(file) for file in apps.glob("*.py"))
     words = [sys.executable, "-m", "panel", "serve", *files, "--port", str(asked.port), "--address", asked.address]
-    words += ["--index", "circuits"] + (["--show"] if asked.show else [])
+    words += ["--show"] if asked.show else []
     if asked.address not in ("127.0.0.1", "localhost"):
         words += ["--allow-websocket-origin", f"{asked.address}:{asked.port}"]
     subprocess.run(words, check=False)

@@ -61,7 +61,7 @@ class ChannelsPage(Shell):
         self.maps = framed(self.layers_card, right)
         self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
         return self._framed(
-            "Channel workbench", sidebar,
+            "Circuit workbench: channels", sidebar,
             self.ruler, self._buttons(), self.hint_card, self.maps, self.anchor, self.bars.card, self.scale.card,
         )  # fmt: skip
 
