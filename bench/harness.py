@@ -69,6 +69,7 @@ def run_bench(asked: argparse.Namespace) -> None:
         _say(f"composition: {figures['composition']}")
         sets = {seed: TASKS["ioi"](model, n=2 * asked.n, seed=seed, order="mixed") for seed in range(asked.seeds)}
         figures["channels"] = channels.on_sets(model, sets, _say)
+        figures["into_induction"] = channels.into_induction(model, range(asked.seeds), 2 * asked.n, _say)
     if "edge_correlations" in wanted:
         sets = {
             f"ioi {kind}": (model, TASKS["ioi"](model, n=asked.n, seed=asked.seed, corruption=kind)) for kind in CORRUPTIONS

@@ -72,7 +72,8 @@ def edge_lines(figures: dict[str, Any]) -> list[str]:
 
 def circuit_tables(figures: dict[str, Any]) -> str:
     """Estimates against exact edge patching, every method on the real model, and every method on known circuits."""
-    return edge_correlation_table(figures) + method_table(figures) + known_table(figures) + channel_table(figures)
+    tables = (edge_correlation_table, method_table, known_table, channel_table, scaled_table, told_table)
+    return "".join(table(figures) for table in tables)
 
 
 def channel_table(figures: dict[str, Any]) -> str:
@@ -86,6 +87,39 @@ def channel_table(figures: dict[str, Any]) -> str:
     for row in rows:
         lines.append(f"| `{row['channel']}` | " + " | ".join(f"{row[name]:.2f}" for name in columns) + " |")
     lines.append("| mean ± s.d. | " + " | ".join(spread(rows, name) for name in columns) + " |")
+    return "\n".join(lines)
+
+
+def scaled_table(figures: dict[str, Any]) -> str:
+    """What the strongest channel's reader and the answer do by its factor, over sets of prompts."""
+    rows = [row["scaled"] for row in figures.get("channels", []) if "scaled" in row]
+    if not rows:
+        return ""
+    alphas = rows[0]["alpha"]
+    lines = [
+        "",
+        "",
+        "| α on that channel | " + " | ".join(f"{alpha:g}" for alpha in alphas) + " |",
+        "|---|" + "---|" * len(alphas),
+    ]
+    for name, title in (("leaning", "reader's leaning"), ("logit_diff", "logit difference"), ("accuracy", "accuracy")):
+        cells = [[{"": row[name][at]} for row in rows] for at in range(len(alphas))]
+        lines.append(f"| {title} | " + " | ".join(spread(some, "") for some in cells) + " |")
+    return "\n".join(lines)
+
+
+def told_table(figures: dict[str, Any]) -> str:
+    """Who speaks to the writer of the strongest channel, and to the keys of the induction head."""
+    cases = [row for one in figures.get("channels", []) for row in one.get("told by", [])]
+    cases += figures.get("into_induction", [])
+    if not cases:
+        return ""
+    columns = ("head", "share", "random share", "deviation", "previous", "duplicate", "induction")
+    head = "| direct path into the inhibitor (v) and the induction head (k) | sets | " + " | ".join(columns) + " |"
+    lines = ["", "", head, "|---|---|" + "---|" * len(columns)]
+    for name in dict.fromkeys(row["channel"] for row in cases):
+        rows = [row for row in cases if row["channel"] == name]
+        lines.append(f"| `{name}` | {len(rows)} | " + " | ".join(spread(rows, column) for column in columns) + " |")
     return "\n".join(lines)
 
 
