@@ -28,7 +28,7 @@ ORDER = [
     ("edges",),
     ("channels",),
     ("tasks",),
-    ("known", "formats"),
+    ("known", "formats", "detectors"),
     ("methods",),
     ("store",),
     ("plots", "widgets"),

@@ -7,14 +7,11 @@ copy.
 import random
 from typing import Any, Literal
 
-from workbench.errors import BadInput, at_least, within
+from workbench.errors import at_least, within
 from workbench.pairs import Pairs, pairs_from_ids
 from workbench.tasks.prompts import draw_distinct
 from workbench.tasks.task import Task
-from workbench.tasks.words import tokenizer_of
-
-# Decoding a whole vocabulary to find its ordinary tokens takes seconds; so many random ones are enough to draw from.
-_POOL = 2000
+from workbench.tasks.words import ordinary_tokens, tokenizer_of
 
 
 def make(
@@ -53,7 +50,7 @@ def make(
     tokenizer = tokenizer_of(model)
     rng = random.Random(f"repeated_tokens:{seed}")
     needed = 2 * length if corruption == "copy" else length + 1
-    pool = _ordinary(tokenizer, rng, needed)
+    pool = ordinary_tokens(tokenizer, rng, needed)
     start = [tokenizer.bos_token_id] if bos and tokenizer.bos_token_id is not None else []
 
     def draw(index: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -73,24 +70,6 @@ def make(
         wrong=[(corrupt[shown],) for _, corrupt in drawn],
         positions={"A1": [before + shown - 1] * n, "B1": [before + shown] * n},
     )
-
-
-def _ordinary(tokenizer: Any, rng: random.Random, needed: int) -> list[int]:
-    """Random tokens that are text: no special or added ones, no pieces of a character."""
-    added = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
-    ids = sorted(set(tokenizer.get_vocab().values()) - added)
-    drawn = rng.sample(ids, min(len(ids), max(_POOL, 4 * needed)))
-    pool = [token for token in drawn if _is_text(tokenizer.decode([token]))]
-    if len(pool) < needed:
-        raise BadInput(
-            f"repeated_tokens: the ordinary tokens of this tokenizer must be at least {needed}; got {len(pool)}. "
-            "Take a smaller length."
-        )
-    return pool
-
-
-def _is_text(token: str) -> bool:
-    return bool(token.strip()) and "\ufffd" not in token
 
 
 TASK = Task(

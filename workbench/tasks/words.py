@@ -4,6 +4,7 @@ The lists are plain text in `data/words/`, one entry a line (two words where an 
 capital).
 """
 
+import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from workbench.errors import BadInput, one_of
 from workbench.pairs import encode, token_strings
 
+# Decoding a whole vocabulary to find its ordinary tokens takes seconds; so many random ones are enough to draw from.
+_POOL = 2000
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -69,6 +72,27 @@ def one_token_words(tokenizer: Any, task: str, lists: Iterable[str], least: int)
     found = one_token(tokenizer, words)
     enough(task, f"the {' and '.join(names)}", len(found), len(words), least)
     return found
+
+
+def ordinary_tokens(tokenizer: Any, rng: random.Random, needed: int) -> list[int]:
+    """Random tokens that are text: no special or added ones, no pieces of a character; at least as many as needed.
+
+    Raises:
+        BadInput: When the tokenizer has too few.
+    """
+    added = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
+    ids = sorted(set(tokenizer.get_vocab().values()) - added)
+    drawn = rng.sample(ids, min(len(ids), max(_POOL, 4 * needed)))
+    pool = [token for token in drawn if _is_text(tokenizer.decode([token]))]
+    if len(pool) < needed:
+        raise BadInput(
+            f"the ordinary tokens of this tokenizer must be at least {needed}; got {len(pool)}. Take a smaller length."
+        )
+    return pool
+
+
+def _is_text(token: str) -> bool:
+    return bool(token.strip()) and "\ufffd" not in token
 
 
 def enough(task: str, what: str, found: int, total: int, least: int) -> None:
