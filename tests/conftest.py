@@ -85,3 +85,9 @@ class Memory(dict):
 
     def put(self, name, values):
         self[name] = values
+
+
+@pytest.fixture
+def lenient(monkeypatch):
+    """Every head that pushes a reader counts, also by chance: random models have no others."""
+    monkeypatch.setattr("workbench.channels.find.RATE", 1.0)

@@ -111,6 +111,25 @@ def test_p_is_the_share_of_random_ones_that_stand_out_as_much():
     assert 0 < float(null.p(torch.tensor([50.0]))[0]) < 2e-5
 
 
+@pytest.mark.parametrize("drawn", ["normal", "exponential", "pareto"])
+def test_far_out_a_fitted_tail_stands_for_what_was_not_drawn(drawn):
+    from scipy import stats
+
+    of = {"normal": stats.norm(), "exponential": stats.expon(), "pareto": stats.genpareto(0.25)}[drawn]
+    null = Null()
+    null.add(torch.from_numpy(of.rvs(200_000, random_state=0)))
+    for rare in (1e-4, 1e-6, 1e-8):
+        at = float(of.isf(rare))
+        found = float(null.p(torch.tensor([at]))[0])
+        # Never much too small; too large where the tail is lighter than exponential.
+        assert found > rare / 5
+        assert found < rare * (1e5 if drawn == "normal" else 30)
+    reach = torch.linspace(0, 30, 400)
+    p = null.p(reach)
+    assert (np.diff(p) <= 0).all()
+    assert p[-1] > 0
+
+
 def test_rates_of_chance_findings_are_benjamini_hochberg():
     from scipy.stats import false_discovery_control
 

@@ -14,7 +14,7 @@ from workbench.pages.channels import ChannelsPage
 from workbench.store import Store
 from workbench.views.channels import Channels
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("lenient")]
 
 HOSTILE = "<img src=x onerror=window.hacked=1> <script>window.hacked=1</script>"
 PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
@@ -138,6 +138,7 @@ def test_a_typed_pair_is_shown_and_a_bad_name_told(tab, views):
 
 
 def test_the_url_brings_the_state_back_and_nonsense_a_notice(tab, url, views):
+    find(tab)  # a page opened by its address loads no model
     tab.goto(f"{url}?writer=0.1&reader=2.3&component=2&alpha=3.5&prompt=1")
     tab.get_by_text("The answer by α of 0.1.2").wait_for(timeout=EXPECT)
     tab.get_by_text("Where 2.3 looks from END: prompt 2").wait_for(timeout=EXPECT)
@@ -205,3 +206,13 @@ def test_what_is_said_is_safe(tmp_path):
         assert "<img" not in said
         assert "&lt;img" in said
     assert ChannelsPage(view).scale.card.visible is False
+
+
+@pytest.mark.parametrize("width", [1280, 900])
+def test_in_narrow_windows_everything_is_drawn(tab, width):
+    tab.set_viewport_size({"width": width, "height": 800})
+    tab.wait_for_timeout(500)
+    find(tab)
+    for title in ("Where", "Logits: prompt 1", "The answer by", "Components of", "Leaning of"):
+        tab.locator(".js-plotly-plot").filter(has_text=title).first.wait_for(timeout=EXPECT)
+    assert not tab.get_by_text("Internal error").count()

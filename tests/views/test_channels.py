@@ -21,6 +21,7 @@ from workbench.views.channels_address import restore, written
 from workbench.views.composed import between, by_layer, cell_at
 from workbench.views.pair import strongest
 
+pytestmark = pytest.mark.usefixtures("lenient")
 PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
 ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{words},i{words[1:]},b,d\n" for words in PROMPTS)
 UNNAMED = "clean,corrupt,right,wrong\na b c d e,a b f d e,g,h\n"
@@ -223,7 +224,7 @@ def test_a_task_that_names_no_answers_gives_the_weights_and_says_why(view):
     assert [notice.level for notice in view.told] == ["warning"]
     assert "do not. Use a task like ioi" in view.told[0].text
     assert view.channels.origin.task == ""
-    assert view.pair.writer is None, "of a random model no component stands out"
+    assert (view.channels.values.q > 0.01).all(), "of a random model no component counts"
     view.choose((0, 1), (2, 3))
     settle(view)
     assert "do not" in view.pair.known.reason
@@ -233,7 +234,7 @@ def test_a_task_that_names_no_answers_gives_the_weights_and_says_why(view):
 
 
 def test_a_task_on_which_nothing_inhibits_gives_the_weights_and_says_why(view, monkeypatch):
-    monkeypatch.setattr("workbench.channels.find.CLEAR", 1e9)
+    monkeypatch.setattr("workbench.channels.find.RATE", -1.0)
     view.find()
     settle(view)
     assert "channels must find a head that pushes a reader" in view.told[0].text
@@ -403,3 +404,37 @@ def test_heatmaps_are_parts_of_the_whole(view):
     settle(view)
     assert float(by_layer(view.composed).values[0, 2]) == float(between(view.composed, 0, 2).values.max())
     assert np.isnan(by_layer(view.composed).values[1, 1])
+
+
+def test_a_pair_that_the_model_lacks_is_forgotten_when_the_model_is_known(view):
+    view.choose((5, 0), (9, 0), show=False)
+    view.find()
+    settle(view)
+    assert [notice.level for notice in view.told] == ["error"]
+    assert "must be a head from 0.0 to 2.3; got 5.0" in view.told[0].text
+    assert view.status == "done"
+    assert view.pair.writer is not None, "the strongest channel is chosen in its place"
+
+
+def test_a_pair_that_comes_back_has_its_prompts(view):
+    view.find()
+    settle(view)
+    labels = list(view.pair.prompts)
+    assert len(labels) == len(PROMPTS)
+    for slot in ("k", "q"):
+        view.slot = slot
+        settle(view)
+    assert view.pair.prompts == labels
+
+
+def test_a_component_that_there_is_not_is_not_asked_again(view):
+    view.find()
+    settle(view)
+    view.choose_component(77)
+    settle(view)
+    assert "component must be from 0 to" in view.told[-1].text
+    told = len(view.told)
+    view.find()
+    settle(view)
+    assert len(view.told) == told
+    assert view.pair.scaled is not None

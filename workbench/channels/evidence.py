@@ -83,7 +83,7 @@ class Bench:
         self.heads, self.pairs, self.model = heads, pairs, heads.model
         self.device = torch.device(self.model.cfg.device)
         layers = range(heads.n_layers)
-        sites = [Site(name, layer) for layer in layers for name in ("z", "attn_out")]
+        sites = [Site("z", layer) for layer in layers]
         last = Site("resid_post", heads.n_layers - 1)
         tokens, self.end = pairs.clean.to(self.device), pairs.end.to(self.device)
         self.run = record(self.model, tokens, self.end, [*sites, last])
@@ -119,9 +119,10 @@ class Bench:
     def _items(self) -> Items:
         """The things that the prompts choose among."""
         tokens = self.run.tokens
-        named = [where for name, where in self.pairs.positions.items() if name.startswith("ITEM")]
-        if named:
-            first = torch.stack(named, 1).to(self.device)
+        named = self.pairs.positions
+        if self.pairs.task == "laundry_list":
+            places = [named[f"ITEM{place + 1}"] for place in range(len([one for one in named if one.startswith("ITEM")]))]
+            first = torch.stack(places, 1).to(self.device)
         else:
             first = torch.stack([self.right.int().argmax(1), self.wrong.int().argmax(1)], 1).sort(1).values
         ids = tokens.gather(1, first)

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from scipy.stats import false_discovery_control, ttest_1samp
 
 from workbench import progress
 from workbench.channels.composition import turned
 from workbench.channels.evidence import Bench
 from workbench.errors import BadInput
 
-# A writer counts when its effect is so many standard errors above 0.
-CLEAR = 2.0
+# A writer counts at this rate of chance findings among all that were tried.
+RATE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +91,11 @@ def on_task(bench: Bench, readers: int, writers: int, seed: int) -> Told:
     watched = sorted(divmod(int(index), heads.n_heads) for index in order)
     leaning = bench.base(watched).leaning[0].double().cpu().numpy()
     whole = _whole_heads(bench, watched, leaning)
+    counts = _counting(whole)
     rows: list[Row] = []
     for at in progress.track(range(len(watched)), "channels: readers"):
         mean = whole[at].mean(-1)
-        error = whole[at].std(-1, ddof=1) / np.sqrt(whole.shape[-1]) if whole.shape[-1] > 1 else 0.0
-        clear = np.where((mean > CLEAR * error) & (mean > 0), mean, -np.inf).ravel()
+        clear = np.where(counts[at] & (mean > 0), mean, -np.inf).ravel()
         for index in np.argsort(-clear, kind="stable")[:writers]:
             if np.isfinite(clear[index]):
                 writer = divmod(int(index), heads.n_heads)
@@ -105,6 +106,21 @@ def on_task(bench: Bench, readers: int, writers: int, seed: int) -> Told:
             f"{', '.join(heads.name(*reader) for reader in watched)}. Use another task, or no pairs for the weights alone."
         )
     return Told(sorted(rows, key=lambda row: -row.inhibition), watched, whole)
+
+
+def _counting(whole: Float[np.ndarray, "reader layer head prompt"]) -> Bool[np.ndarray, "reader layer head"]:
+    """The heads whose effect is above 0 by more than chance, corrected for all heads and readers tried; all of one prompt.
+
+    Source: Student's t over prompts; Benjamini and Hochberg 1995.
+    """
+    tried = np.isfinite(whole[..., 0])
+    if whole.shape[-1] == 1:
+        return tried
+    made = np.zeros(tried.shape, bool)
+    p = ttest_1samp(whole[tried], 0, axis=-1, alternative="greater").pvalue
+    # A head that changes nothing on any prompt has no t.
+    made[tried] = false_discovery_control(np.where(np.isfinite(p), p, 1.0)) <= RATE
+    return made
 
 
 def _whole_heads(bench: Bench, watched: list[tuple[int, int]], leaning: np.ndarray) -> np.ndarray:

@@ -60,11 +60,10 @@ def from_weights(heads: Heads, slots: tuple[str, ...], rotations: int, seed: int
     nulls = {slot: Null() for slot in slots}
     for block in blocks(heads, slots, rotations, seed):
         nulls[block.slot].add(robust(block.scores))
-    # Keys that positions turn are read alike by all query heads of a group: once is enough.
-    alike = heads.n_heads // (getattr(heads.model.cfg, "n_key_value_heads", None) or heads.n_heads) if heads.rotary else 1
+    # Read alike by several heads: once is enough.
     tables, tried = [], 0
     for block in blocks(heads, slots):
-        table, count = _table(heads, block, nulls[block.slot], alike if block.slot == "k" else 1)
+        table, count = _table(heads, block, nulls[block.slot], heads.alike if block.slot == "k" else 1)
         tables.append(table)
         tried += count
     whole = np.concatenate(tables)

@@ -8,6 +8,8 @@ from torch import Tensor
 
 # Robust deviations are counted in bins of this width up to this many; what lies beyond is in the last.
 WIDTH, MOST = 0.01, 400.0
+# The part of the null that its tail is fitted to, and the least number of random components in it.
+TAIL, LEAST_TAIL = 0.01, 40
 
 
 @dataclass
@@ -21,9 +23,29 @@ class Null:
         self.counts += np.bincount(_bins(deviations), minlength=len(self.counts))
 
     def p(self, deviations: Float[Tensor, "..."]) -> Float[np.ndarray, "..."]:
-        """The share of random components that stand out as much or more; never 0."""
+        """The share of random components that stand out as much or more; never 0.
+
+        Counted up to where the largest begin, `TAIL` of them; beyond, by a tail fitted to how far these reach, so that a rare
+        component need not wait for as many random ones. The fit is a generalised Pareto's, by moments, and no lighter than
+        exponential: of bounded scores the true tail is lighter, and p too large rather than too small.
+        Source: Pickands 1975; Hosking and Wallis 1987 (moments).
+        """
         above = np.cumsum(self.counts[::-1])[::-1]
-        return ((above + 1) / (self.counts.sum() + 1))[_bins(deviations)].reshape(tuple(deviations.shape))
+        total = above[0]
+        share = (above + 1) / (total + 1)
+        start = int(np.searchsorted(-above, -max(LEAST_TAIL, TAIL * total)))
+        beyond = np.arange(len(self.counts)) - start
+        weight = self.counts * (beyond >= 0)
+        if weight.sum() >= LEAST_TAIL / 2:
+            middle = (beyond + 0.5) * WIDTH
+            mean = float((middle * weight).sum() / weight.sum())
+            spread = float(((middle - mean) ** 2 * weight).sum() / weight.sum())
+            shape = max(0.0, 0.5 * (1 - mean**2 / spread)) if spread > 0 else 0.0
+            scale = mean * (1 - shape)
+            reach = np.maximum(beyond, 0) * WIDTH
+            left = np.exp(-reach / scale) if shape < 1e-6 else (1 + shape * reach / scale) ** (-1 / shape)
+            share = np.where(beyond > 0, share[start] * left, share)
+        return np.maximum(share, np.finfo(float).tiny)[_bins(deviations)].reshape(tuple(deviations.shape))
 
 
 def _bins(deviations: Tensor) -> np.ndarray:

@@ -27,6 +27,16 @@ SLOTS = ("q", "k", "v")
 DEAD = 1e-6
 
 
+def checked(slots: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The slots, each once, in their order; BadInput for none, or another."""
+    several = (slots,) if isinstance(slots, str) else tuple(slots)
+    for slot in several:
+        one_of("slots", slot, SLOTS)
+    if not several:
+        raise BadInput(f"slots must be at least one of {', '.join(SLOTS)}; got none.")
+    return tuple(slot for slot in SLOTS if slot in several)
+
+
 @dataclass(frozen=True, eq=False)
 class Components:
     """The singular components of the heads of a layer, strongest first; each reads and writes one number along a direction.
@@ -55,6 +65,11 @@ class Heads:
         self.model, self.wiring = model, Wiring(model)
         self.n_layers, self.n_heads, self.d_head = model.cfg.n_layers, model.cfg.n_heads, model.cfg.d_head
         self._components: dict[int, Components] = {}
+
+    @property
+    def alike(self) -> int:
+        """How many query heads in a row read keys alike: those of a group, where positions turn keys and nothing else joins."""
+        return self.n_heads // (getattr(self.model.cfg, "n_key_value_heads", None) or self.n_heads) if self.rotary else 1
 
     @property
     def rotary(self) -> bool:
@@ -138,6 +153,6 @@ def parsed(name: str) -> tuple[int, ...]:
         BadInput: When the words are no such name.
     """
     parts = name.strip().split(".")
-    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdecimal() for part in parts):
+    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdecimal() and len(part) <= 4 for part in parts):
         raise BadInput(f"a head must be written LAYER.HEAD, its component LAYER.HEAD.COMPONENT; got {name!r}.")
     return tuple(map(int, parts))

@@ -7,7 +7,7 @@ import xarray as xr
 
 from workbench.channels.composition import blocks, robust
 from workbench.channels.search import Found, from_weights
-from workbench.channels.weights import SLOTS, Heads, Slot
+from workbench.channels.weights import SLOTS, Heads, Slot, checked
 from workbench.edges.estimate import as_circuit
 from workbench.errors import BadInput, at_least
 from workbench.graph import EdgeMask, Graph, graph_of
@@ -43,7 +43,8 @@ def run(
         top: The most edges to keep, at least 1.
         seed: Of the random bases.
     Returns:
-        Circuit in robust deviations, one reader per query head; NaN where an edge joins no two heads.
+        Circuit in robust deviations, one reader per query head; NaN where an edge joins no two heads. The part counts tells
+        which edges count at the rate.
     Raises:
         BadInput: When a parameter is none of these, or the model has one layer.
     """
@@ -51,7 +52,7 @@ def run(
     at_least("rotations", rotations, 1)
     if not 0 < rate < 1:
         raise BadInput(f"rate must be between 0 and 1; got {rate}.")
-    slots = (slots,) if isinstance(slots, str) else tuple(slots)
+    slots = checked(slots)
     heads, graph = Heads(model), graph_of(model.cfg, "query")
     if heads.n_layers < 2:
         raise BadInput(f"the communication graph must have at least 2 layers; got {heads.n_layers}.")
@@ -71,18 +72,18 @@ def run(
         "pruning": "none: a channel need not lie on a path from the input to the logits",
     }
     made = as_circuit(graph, TITLE, "robust deviations", scores, None, {}, notes)
-    return made.replace(parts={**made.parts, "kept": xr.DataArray(kept, dims=("edge",))})
+    parts = {"kept": xr.DataArray(kept, dims=("edge",)), "counts": xr.DataArray(allowed, dims=("edge",))}
+    return made.replace(parts={**made.parts, **parts})
 
 
 def _counting(graph: Graph, heads: Heads, found: Found, rate: int | float) -> EdgeMask:
     """The edges with a component that counts."""
     mask = np.zeros(graph.edges.shape, bool)
-    # Keys that positions turn are read alike by all query heads of a group, and were tried once.
-    alike = heads.n_heads // (getattr(heads.model.cfg, "n_key_value_heads", None) or heads.n_heads) if heads.rotary else 1
     rows = found.rows(found.q <= rate)
     for slot, writer, head, reader, reading in zip(rows.slot, rows.writer, rows.head, rows.reader, rows.reading, strict=True):
         first = graph.slots(int(reader), SLOTS[slot]).start + int(reading)
-        together = alike if SLOTS[slot] == "k" else 1
+        # What several heads read alike was tried once.
+        together = heads.alike if SLOTS[slot] == "k" else 1
         mask[graph.heads(int(writer)).start + int(head), first : first + together] = True
     return mask
 

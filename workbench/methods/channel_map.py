@@ -21,7 +21,7 @@ from workbench.result import Scores
 
 TITLE = "Where a reader looks, by coordinate"
 AXES = ("first", "second", "third")
-# How far beyond what is said on the prompts the grid goes, in their range.
+# How far beyond what is said on the prompts the grid goes, in their range or, where that is less, their mean size.
 BEYOND = 0.5
 # Grid points to run before looking whether to stop.
 AT_ONCE = 64
@@ -65,6 +65,7 @@ def run(
     bench = Bench(heads, pairs)
     bench.check_names()
     channels, watched = _chosen(bench, channel, reader, axes, seed)
+    wanted = axes if not channel else len(channels)
     said = torch.stack([bench.out[one.layer, one.head].float() @ one.directions[0] for one in channels], -1)
     grid = [_around(said[:, place].cpu().numpy(), steps) for place in range(len(channels))]
     points = torch.tensor(list(product(*grid)), dtype=torch.float32, device=bench.device)
@@ -98,7 +99,8 @@ def run(
             "range": "positive",
             "reader": heads.name(*watched),
         }
-        | dict(zip(dims, names, strict=True)),
+        | dict(zip(dims, names, strict=True))
+        | ({"axes": f"{len(names)} of {wanted}: no other head pushes this reader"} if len(names) < wanted else {}),
     )
 
 

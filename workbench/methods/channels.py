@@ -9,7 +9,7 @@ from workbench.channels.composition import pair_block, robust
 from workbench.channels.evidence import Bench
 from workbench.channels.find import Row, on_task
 from workbench.channels.search import Found, from_weights
-from workbench.channels.weights import SLOTS, Heads, Slot
+from workbench.channels.weights import SLOTS, Heads, Slot, checked
 from workbench.errors import BadInput, at_least
 from workbench.methods.method import Method
 from workbench.pairs import Pairs
@@ -65,7 +65,9 @@ def run(
         at_least(name, value, 1)
     if not 0 < rate < 1:
         raise BadInput(f"rate must be between 0 and 1; got {rate}.")
-    slots = (slots,) if isinstance(slots, str) else tuple(slots)
+    slots = checked(slots)
+    if pairs is not None and "q" not in slots:
+        raise BadInput(f"slots must hold q where there are prompts: trials are made at END, through queries; got {slots}.")
     heads = Heads(model)
     if heads.n_layers < 2:
         raise BadInput(f"channels must have a model of at least 2 layers; got {heads.n_layers}.")
@@ -121,6 +123,7 @@ def _on_task(heads: Heads, pairs: Pairs, found: Found, readers: int, writers: in
     }  # fmt: skip
     wide = [row.name for row in told.rows if row.share < LOW_RANK]
     notes["effect"] = "fall of leaning"
+    notes["chosen"] = "readers, writers and components were chosen on these prompts: ask again on others to see what stays"
     notes["readers"] = ", ".join(watched)
     notes["low rank"] = f"below {LOW_RANK:.0%} of its head: {', '.join(wide)}" if wide else "all through one component"
     values = xr.DataArray([one[0] for one in weights], dims=("channel",), coords=coords)

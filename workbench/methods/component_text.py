@@ -63,7 +63,7 @@ def run(
     tokens = torch.tensor([ids], device=model.cfg.device)
     site = Site("z", layer)
     _, kept = read(model, tokens, torch.tensor([len(ids) - 1]), [site])
-    said = what.coordinates(heads, kept[site].float())[0].T.double().cpu().numpy()
+    said = what.coordinates(heads, kept[site])[0].T.double().cpu().numpy()
     coords = {
         "component": list(chosen),
         "pos": np.arange(len(ids)),

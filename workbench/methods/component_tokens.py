@@ -1,6 +1,5 @@
 """What the components of a head say in words: the tokens whose embedding they read, and whose logits they write."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from workbench.result import Readout
 from workbench.unembed import gain
 
 TITLE = "What a component says"
+# Random directions by which chance is told.
+RANDOM = 64
 
 
 def run(model: Any, pairs: Pairs | None = None, *, channel: str = "0.0", components: int = 4, top: int = 8) -> Readout:
@@ -65,7 +66,8 @@ def run(model: Any, pairs: Pairs | None = None, *, channel: str = "0.0", compone
         parts={"token": xr.DataArray(np.array(tokens), dims=("line", "rank"), coords=coords)},
         notes={
             "sign": "what is read with one sign is written with the same sign; tokens nearest first",
-            "chance": f"the token nearest to a random direction has about {_nearest(read):.2f}",
+            "chance": f"the token nearest to a random direction has {_nearest(read):.2f} where it reads, {_nearest(write):.2f} "
+            "where it writes",
         },
     )
 
@@ -81,8 +83,9 @@ def unembedding(model: Any) -> Float[Tensor, "vocab d_model"]:
 
 
 def _nearest(vectors: Float[Tensor, "vocab d_model"]) -> float:
-    """The cosine of a random direction with the nearest of as many random ones."""
-    return min(1.0, math.sqrt(2 * math.log(len(vectors)) / vectors.shape[1]))
+    """The cosine of a random direction with the nearest token, mean over some."""
+    drawn = torch.randn(RANDOM, vectors.shape[1], generator=torch.Generator().manual_seed(0)).to(vectors)
+    return float((torch.nn.functional.normalize(drawn, dim=-1) @ vectors.T).amax(-1).mean())
 
 
 def _unit(vectors: Float[Tensor, "vocab d_model"]) -> Float[Tensor, "vocab d_model"]:

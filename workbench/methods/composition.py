@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from workbench.channels.composition import blocks
-from workbench.channels.weights import SLOTS, Heads, Slot
+from workbench.channels.weights import SLOTS, Heads, Slot, checked
 from workbench.errors import BadInput
 from workbench.methods.method import Method
 from workbench.pairs import Pairs
@@ -41,7 +41,7 @@ def run(
     Raises:
         BadInput: When a parameter is none of these, or the model has one layer.
     """
-    slots = (slots,) if isinstance(slots, str) else tuple(slots)
+    slots = checked(slots)
     heads = Heads(model)
     if heads.n_layers < 2:
         raise BadInput(f"composition must have a model of at least 2 layers; got {heads.n_layers}.")
@@ -55,11 +55,13 @@ def run(
     else:
         values = made.reshape(len(slots), np.prod(size), np.prod(size))
         names = [heads.name(*divmod(index, heads.n_heads)) for index in range(np.prod(size))]
+    plain = by == "head" and of == "head"
     notes = {
-        "sign": "from 0 to 1: the share of the reader's directions that the writer writes along",
+        "sign": "from 0 to 1: its square is the share of the reader's directions that the writer writes along",
         "range": "positive",
         "nan": "the writer is not in an earlier layer",
-        "random": f"1 / sqrt(d_model) = {model.cfg.d_model**-0.5:.4f}",
+        "random": f"1 / sqrt(d_model) = {model.cfg.d_model**-0.5:.4f} for one pair"
+        + ("" if plain else "; the largest is more"),
         "reader": "W_Q or W_K alone: positions turn them" if heads.rotary else "W_QK",
     }
     coords = {"slot": list(slots), "writer": names, "reader": names}

@@ -57,7 +57,7 @@ def run(
         writers: How many writers are taken apart.
         seed: Of the random bases.
     Returns:
-        Scores over channel, the best component of each of the strongest writers, with the whole head's effect, the
+        Scores over channel, the best component of each of the strongest writers that help, with the whole head's effect, the
         component's share of it, the best share of a random basis, the robust deviation of its composition score, and the
         kinds of attention; the parts heads (layer, head), components (row, component), composition (row, component), and
         kinds (kind, layer, head).
@@ -77,12 +77,18 @@ def run(
     heard = _Heard(Into(bench, layer, head, slot), chosen)
     effects = np.full((heads.n_layers, heads.n_heads), np.nan)
     looks = np.full((len(KINDS), heads.n_layers, heads.n_heads), np.nan)
+    _, patterns = read(model, bench.run.tokens, bench.end, [Site("pattern", below) for below in range(layer)])
     for below in progress.track(range(layer), "direct paths: heads"):
         wrote = written(bench, below)
         effects[below] = heard.effect(wrote).mean(-1).cpu().numpy()
-        looks[:, below] = _kinds(heard, below, wrote)
-    order = np.argsort(-np.nan_to_num(effects, nan=-np.inf).ravel())[: min(writers, layer * heads.n_heads)]
-    places = [divmod(int(index), heads.n_heads) for index in order]
+        looks[:, below] = _kinds(heard, patterns[Site("pattern", below)].float(), wrote)
+    # A share of what goes the other way would mean nothing.
+    order = [index for index in np.argsort(-np.nan_to_num(effects, nan=-np.inf).ravel()) if effects.flat[index] > 0]
+    places = [divmod(int(index), heads.n_heads) for index in order[:writers]]
+    if not places:
+        raise BadInput(
+            f"direct paths must hold one that helps {heads.name(layer, head)}; none does. Use another reader or slot."
+        )
     each = progress.track(places, "direct paths: components")
     rows = [_taken_apart(heard, *place, float(effects[place]), seed) for place in each]
     return _result(heads, heard, effects, looks, rows)
@@ -150,11 +156,9 @@ def _leanings(bench: Bench) -> Float[Tensor, "layer head"]:
     return bench.base(every).leaning[0].mean(-1).view(heads.n_layers, heads.n_heads)
 
 
-def _kinds(heard: _Heard, layer: int, wrote: Tensor) -> np.ndarray:
+def _kinds(heard: _Heard, pattern: Tensor, wrote: Tensor) -> np.ndarray:
     """Where the heads of a layer look from where they are heard."""
-    bench = heard.into.bench
-    _, kept = read(bench.model, bench.run.tokens, bench.end, [Site("pattern", layer)])
-    pattern, where = kept[Site("pattern", layer)].float(), heard.where(wrote)
+    bench, where = heard.into.bench, heard.where(wrote)
     each = [kinds(bench.run.tokens, pattern[:, head : head + 1], where[head])[:, 0] for head in range(len(wrote))]
     return torch.stack(each, 1).double().cpu().numpy()
 

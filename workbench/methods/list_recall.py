@@ -67,7 +67,7 @@ def run(
         seed: Of the prompts, of the search's random bases, and of the random component.
     Returns:
         Curve over objects, or place counted from 0, in share of prompts, mean ± 1 s.e. over the prompts reported; with the
-        parts factor (series, objects) and coordinate (series, objects, place, channel) that were chosen.
+        parts factor (series, objects) and coordinate (series, objects, place, writer) that were chosen.
     Raises:
         BadInput: When a parameter is none of these, the tokenizer lacks the words, or no head pushes a reader to the answer.
     """
@@ -93,7 +93,7 @@ def run(
             halves = [_prompts(model, count, places, order, seed) for places in points]
             found.append(study.recalled(count, points, halves))
     looked = "named" if channel else f"found on the choosing prompts of {_shortest(numbers)} things"
-    return _curve(found, list(lists), by, half, what, looked)
+    return _curve(found, list(lists), by, half, what, study.other, looked)
 
 
 def _numbers(text: str) -> list[int]:
@@ -176,7 +176,9 @@ def _others(heads: Heads, what: list[Channel], seed: int) -> list[Channel]:
     return made
 
 
-def _curve(found: list[Recalled], numbers: list[int], by: str, reported: int, what: list[Channel], looked: str) -> Curve:
+def _curve(
+    found: list[Recalled], numbers: list[int], by: str, reported: int, what: list[Channel], other: list[Channel], looked: str
+) -> Curve:
     """The shares of prompts as a Result."""
     right = np.stack([point.mean(1) for one in found for point in one.right], 1)
     chance = np.repeat([1 / number for number in numbers], [len(one.right) for one in found])
@@ -189,6 +191,7 @@ def _curve(found: list[Recalled], numbers: list[int], by: str, reported: int, wh
 
     values = np.concatenate([right, chance[None]])
     names = [one.label for one in what]
+    writers = [name.rpartition(".")[0] for name in names]
     factors = [f"{number}: {one.factor[0]:g}" for number, one in zip(numbers, found, strict=True)]
     notes = {
         "sign": "share of prompts on which the thing left has the highest logit of all that are listed",
@@ -196,12 +199,13 @@ def _curve(found: list[Recalled], numbers: list[int], by: str, reported: int, wh
         "interval": "mean ± 1 s.e. over the prompts reported",
         "hold-out": f"chosen on one half of the prompts; the other half, {reported} per point, is reported",
         "channel": f"{' and '.join(names)}, {looked}",
+        "random": f"the components {' and '.join(one.label for one in other)}",
         "factor": f"α by things listed: {', '.join(factors)}",
         "by place": "is told the place of the thing left: an upper bound on steering by place, not a way to recall",
         CHANCE: "1 / things listed",
     }
     band = {"lower": labelled(values - error), "upper": labelled(values + error)}
-    return Curve(TITLE, "share of prompts", labelled(values), **band, parts=_chosen(found, numbers, names), notes=notes)
+    return Curve(TITLE, "share of prompts", labelled(values), **band, parts=_chosen(found, numbers, writers), notes=notes)
 
 
 def _chosen(found: list[Recalled], numbers: list[int], names: list[str]) -> dict[str, xr.DataArray]:
@@ -215,8 +219,8 @@ def _chosen(found: list[Recalled], numbers: list[int], names: list[str]) -> dict
     return {
         "factor": xr.DataArray(factor, dims=("series", "objects"), coords={"series": [scaled, other_scaled], **listed}),
         "coordinate": xr.DataArray(
-            coordinate, dims=("series", "objects", "place", "channel"),
-            coords={"series": [placed, other_placed], **listed, "place": np.arange(max(numbers)), "channel": names},
+            coordinate, dims=("series", "objects", "place", "writer"),
+            coords={"series": [placed, other_placed], **listed, "place": np.arange(max(numbers)), "writer": names},
         ),
     }  # fmt: skip
 

@@ -56,9 +56,9 @@ def rows(found: Scores | None, most: int) -> tuple[tuple[str, ...], list[tuple[s
     if found is None:
         return (), []
     values = found.values
-    shown: dict[str, tuple[str, str]] = {"share of strength": ("share of head", "{:.0%}"), "q": ("q", "{:.2g}")}
+    shown: dict[str, tuple[str, str]] = {"share of strength": ("share of strength", "{:.0%}"), "q": ("q", "{:.2g}")}
     if "inhibition" in values.coords:
-        shown = {"inhibition": ("inhibition", "{:+.3f}"), "share": ("share of head", "{:.0%}"), "q": ("q", "{:.2g}")}
+        shown = {"inhibition": ("inhibition", "{:+.3f}"), "share": ("share of effect", "{:.0%}"), "q": ("q", "{:.2g}")}
     head = ("channel", *(title for title, _ in shown.values()))
     if "inhibition" not in values.coords:
         head = ("channel", "deviations", *head[1:])

@@ -9,6 +9,7 @@ from workbench.pages.chart import Chart
 from workbench.pages.pair import framed
 from workbench.pages.shell import THEME, line
 from workbench.pages.shown import drawn, heading, paper
+from workbench.plots.frame import LEAST_ASKED
 from workbench.views.channels import Channels
 
 LEAST, MOST, STEP = -3, 8, 0.5
@@ -95,7 +96,10 @@ class Scale:
             made.update_shapes({"x0": pair.alpha, "x1": pair.alpha}, {"name": "mark"})
             chart.show(made)
         prompt, scaled, whole = min(pair.prompt, len(prompts) - 1), pair.scaled, self._width
-        left, right = (TOKENS * (whole - 12), (1 - TOKENS) * (whole - 12)) if self._halved else (whole, whole)
+        left = right = whole
+        if self._halved:
+            right = max(LEAST_ASKED, (1 - TOKENS) * (whole - 12))
+            left = whole - 12 - right
         looks, logits = scaled.looks(pair.alpha, prompt), scaled.logits(pair.alpha, prompt)
         wide = (left - 180) / looks.values.shape[1] >= NUMBER
         # Colours that mean the same at every α, so that dragging shows what changes.

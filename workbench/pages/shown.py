@@ -8,18 +8,18 @@ import panel_material_ui as pmui
 
 from workbench.pages.table import Table
 from workbench.plots import figure
+from workbench.plots.frame import LEAST_ASKED
 from workbench.result import Result
 from workbench.views.cells import Cell, cell_of_row, top_cells
 from workbench.views.circuits import Circuits
 
 SIDE_BY_SIDE = 880
-LEAST = 300
 PADDING = 24
 
 
 def drawn(result: Result, theme: str, width: int | float, **options: Any) -> Any:
     """The figure of a result for a page, on the page's own background."""
-    made = figure(result, theme=theme, width=max(LEAST, width), **options)
+    made = figure(result, theme=theme, width=max(LEAST_ASKED, width), **options)
     return made.update_layout(paper_bgcolor="rgba(0,0,0,0)", dragmode=False)
 
 

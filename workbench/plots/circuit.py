@@ -72,7 +72,7 @@ def circuit(
     total = int(allowed.sum()) if "kept" in result.parts else len(scores)
     said = [f"{len(order)} of {total:,} {'kept edges' if 'kept' in result.parts else 'edges'}, the largest"]
     said[0] = f"all {total:,} kept edges" if len(order) == total else said[0]
-    colour = "" if "pruning" in result.notes else "colour: + helps, - hurts; "
+    colour = "" if "counts" in result.parts else "colour: + helps, - hurts; "
     said.append(f"{colour}width: size; hover an edge or a node for its numbers")
     return frame(
         fig, result, theme=theme, plot=(wide, max(160.0, per_row * len(rows))), left=76, right=20, below=28, width=width,

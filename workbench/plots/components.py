@@ -28,7 +28,7 @@ def components(result: Scores, row: int, *, theme: str = "light", width: int | f
         raise BadInput(f"row must be None for a result without components; got {row} for {result.title!r}.")
     within("row", row, 0, result.parts["components"].sizes["row"])
     effect, score = (result.parts[name].isel(row=row) for name in ("components", "composition"))
-    name, unit = str(effect["row"].values), result.notes["effect"]
+    name, unit = str(effect["row"].values), result.notes.get("effect", result.unit)
     numbers = effect["component"].values
     best = int(name.partition(" ")[0].split(".")[2])
     of = tone(theme)

@@ -15,8 +15,10 @@ _SIDE = 340
 
 
 def mapped(result: Scores) -> bool:
-    """Whether these are attentions to things over two or three coordinates."""
-    return {"said", "right"} <= set(result.parts) and {"first", "second", "item"} <= set(result.values.dims)
+    """Whether these are attentions to a few things over two or three coordinates."""
+    told = {"said", "right"} <= set(result.parts) and {"first", "second", "item"} <= set(result.values.dims)
+    # With more things than colours a panel for each says it.
+    return told and result.values.sizes["item"] <= len(SERIES)
 
 
 def coordinates(result: Scores, *, theme: str = "light", width: int | float | None = None) -> go.Figure:

@@ -18,9 +18,13 @@ Box = tuple[Pair, Pair]
 
 EDGE = 14
 LEAST_WIDTH = 440
+# A caption needs so much.
+LEAST_ASKED = 320
 _TITLE, _SUBTITLE, _CAPTION = 16, 12, 10.5
 _LINE = 1.35
-_SAID_ELSEWHERE = ("warning", "nan", "sign", "x", "first", "second", "unit", "range", "interval", "effect")
+_SAID_ELSEWHERE = ("warning", "nan", "sign", "x", "unit", "range", "interval", "effect")
+# Figures of two axes name these on them.
+_AXES = ("first", "second")
 
 
 def caption(result: Result, gaps: str = "") -> str:
@@ -30,7 +34,8 @@ def caption(result: Result, gaps: str = "") -> str:
         said.append(f"Warning: {result.notes['warning']}")
     if gaps:
         said.append(f"{gaps}: {result.notes.get('nan', 'no reason given')}")
-    said += [f"{name.capitalize()}: {note}" for name, note in result.notes.items() if name not in _SAID_ELSEWHERE]
+    elsewhere = _SAID_ELSEWHERE + (_AXES if "second" in result.notes else ())
+    said += [f"{name.capitalize()}: {note}" for name, note in result.notes.items() if name not in elsewhere]
     said.append(result.caption())
     return "\n".join(line for line in said if line)
 
@@ -38,7 +43,7 @@ def caption(result: Result, gaps: str = "") -> str:
 def check_width(width: int | float | None) -> None:
     """BadInput for a width too small for a caption."""
     if width is not None:
-        at_least("width", width, 320)
+        at_least("width", width, LEAST_ASKED)
 
 
 def place(row: int, column: int, panel: Pair, gap: Pair, plot: Pair) -> Box:

@@ -93,7 +93,20 @@ class Channels(Asking):
 
     def _show(self, composed: Scores | None, channels: Scores | None, reason: str) -> None:
         layers = self.layers if composed is self.composed else composed and by_layer(composed)
+        if composed is not None and composed is not self.composed:
+            self._drop_missing(composed)
         self.param.update(composed=composed, layers=layers, channels=channels, reason=reason)
+
+    def _drop_missing(self, composed: Scores) -> None:
+        """Forget a pair, named before anything was known of the model, that it does not have."""
+        if self.pair.writer is None or self.pair.reader is None:
+            return
+        try:
+            check(composed, self.pair.writer, self.pair.reader)
+        except BadInput as problem:
+            self.between = None
+            self.pair.choose(None, None)
+            self.tell("error", str(problem))
 
     def find(self) -> None:
         """Search for channels; a BadInput becomes a notice."""

@@ -43,8 +43,10 @@ class CircuitSize:
         params = circuit.origin.params if circuit.origin else {}
         self.curve: Curve | None = circuit.curve() if "curve" in circuit.parts else None
         self._graph, self._scores = graph_from(circuit), circuit.edge_scores.values
-        # Channels between heads lie on no path from the input, and what stands out least is no channel.
-        paths = "pruning" not in circuit.notes
+        # Channels between heads lie on no path from the input, and those that count by chance are none.
+        paths = "counts" not in circuit.parts
+        if not paths:
+            self._scores = np.where(circuit.parts["counts"].values, self._scores, np.nan)
         rule, absolute = str(params.get("rule", "top")), bool(params.get("absolute", paths))
         self.ranking = select.Ranking(self._graph, self._scores, rule, absolute, prune=paths)
         self._kept: dict[int, Bool[np.ndarray, "edge"]] = {}

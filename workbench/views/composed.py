@@ -28,7 +28,8 @@ def by_layer(composed: Scores) -> Scores:
         title=f"Strongest component between layers ({slot})",
         unit="composition score",
         values=xr.DataArray(largest, dims=("writing layer", "reading layer"), coords=coords),
-        notes={**composed.notes, "nan": "the writer is not in an earlier layer"},
+        notes={name: note for name, note in composed.notes.items() if name != "random"}
+        | {"nan": "the writer is not in an earlier layer"},
     )
 
 

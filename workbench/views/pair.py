@@ -32,18 +32,21 @@ class Known:
         effects: Of every component on the task, over (component, prompt).
         reason: Why the task says nothing of the pair, or ''.
         scaled: What follows for all α, by component.
+        prompts: A label per prompt.
     """
 
     scores: Scores | None = None
     effects: Scores | None = None
     reason: str = ""
     scaled: dict[int, Any] = field(default_factory=dict)
+    prompts: list[str] = field(default_factory=list)
 
     def over(self, before: "Known") -> "Known":
         """This, and what was known before where this says nothing."""
         scores = before.scores if self.scores is None else self.scores
         effects = before.effects if self.effects is None else self.effects
-        return replace(self, scores=scores, effects=effects, scaled={**before.scaled, **self.scaled})
+        prompts = self.prompts or before.prompts
+        return replace(self, scores=scores, effects=effects, scaled={**before.scaled, **self.scaled}, prompts=prompts)
 
     def best(self) -> int | None:
         """The component with the largest effect, else with the largest score."""
@@ -82,9 +85,9 @@ def computed(model: Any, job: Job, asked: Question, slot: str, pair: tuple[Head,
     except BadInput as problem:
         return replace(known, reason=str(problem))
     origin = replace(METHODS["baseline"].origin(model, pairs), method="channel_pair", params=params)
-    known = replace(known, effects=effects.replace(origin=origin))
     prompts = [f"{at + 1}: {visible(''.join(words))}" for at, words in enumerate(pairs.clean_strings)]
-    job.tell(known=known, prompts=prompts)
+    known = replace(known, effects=effects.replace(origin=origin), prompts=prompts)
+    job.tell(known=known)
     job.check()
     chosen = known.best() if component is None else component
     job.say("Scaling the component")
@@ -170,10 +173,9 @@ class Pair(param.Parameterized):
             return
         job = self._job.state()
         self._seen = job.version
-        if "prompts" in job.found:
-            self._name(job.found["prompts"])
         if job.status in LIVE:
             found = job.found.get("known", self.known)
+            self._name(found.prompts)
             self.param.update(known=found.over(self.known), status=f"{job.label} …")
             return
         self._job = None
@@ -182,10 +184,12 @@ class Pair(param.Parameterized):
             return
         self.status = job.message or "Stopped."
         if job.status == "failed":
+            # What failed is not asked again by the next press of a button.
+            self.component = None
             self._tell("error", job.message)
 
     def _name(self, prompts: list[str]) -> None:
-        if prompts != self.prompts:
+        if prompts and prompts != self.prompts:
             self.param.update(prompts=prompts, prompt=min(self.prompt, len(prompts) - 1))
 
     def _keep(self, known: Known) -> Known:
@@ -197,6 +201,7 @@ class Pair(param.Parameterized):
 
     def _take(self, known: Known) -> None:
         component = known.best() if self.component is None else self.component
+        self._name(known.prompts)
         self.param.update(known=known, component=component, status="")
 
 
