@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from tests import families
+from tests.channels.test_evidence import naming_pairs
 from tests.conftest import toy_pairs
 from workbench.channels.weights import Heads
 from workbench.errors import BadInput
 from workbench.hooks import read
 from workbench.methods import METHODS
+from workbench.models import load
 from workbench.sites import Site
 
 SAYS, OVER = METHODS["component_tokens"], METHODS["component_text"]
@@ -90,3 +93,20 @@ def test_a_text_of_ones_own(llama):
 def test_bad_input(llama, method, asked, said):
     with pytest.raises(BadInput, match=said):
         METHODS[method](llama, toy_pairs(llama), **asked)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2"])
+def test_methods_of_channels_take_narrow_dtypes(family, tmp_path):
+    model = load(str(families.save(family, tmp_path)), device="cpu", dtype="bfloat16")
+    pairs = naming_pairs(model)
+    asked = {
+        "component_text": {"channel": "1.2"}, "component_tokens": {"channel": "1.2"}, "component_pairs": {},
+        "direct_paths": {"reader": "2.1"}, "channel_map": {"channel": "0.1.2", "reader": "2.1", "steps": 2},
+        "channel_scale": {"channel": "0.1.2", "reader": "2.1"}, "composition": {}, "channel_graph": {},
+    }  # fmt: skip
+    for name, given in asked.items():
+        method = METHODS[name]
+        found = method(model, pairs if method.needs_pairs else None, **given)
+        assert found.values.size, name
+    for slot in ("q", "k"):
+        assert METHODS["direct_paths"](model, pairs, reader="2.1", slot=slot).values.size
