@@ -23,6 +23,7 @@ from workbench.tasks import TASKS
 UNITS = {
     "robust deviations",
     "attention",
+    "each its own",
     "cosine",
     "coordinate",
     "share of the coordinate",
@@ -47,11 +48,12 @@ ASKED = {
     "direct_paths": {"reader": "2.1"},
     "discover": {"metric": "kl", "hold_out": False},
     "edge_pruning": {"steps": 20},
+    "heads": {"n": 2, "length": 4, "copies": 2},
     "list_recall": {"channel": "0.1.2", "objects": "2,3", "prompts": 4},
 }
 FIRST = {name: asked for name, asked in ASKED.items() if name not in ("discover", "edge_pruning")}
 # What looks at where the prompts name their answers.
-NAMING = {"channel_map", "channel_scale", "direct_paths"}
+NAMING = {"heads", "channel_map", "channel_scale", "direct_paths"}
 # What makes its own prompts, and so needs their words.
 WORDY = {"list_recall"}
 

@@ -152,13 +152,13 @@ def test_the_url_brings_the_state_back_and_nonsense_a_notice(tab, url, views):
 def test_stop_ends_the_search_and_the_layers_stay(tab, views, monkeypatch):
     import workbench.channels.find as find_room
 
-    let, true = threading.Event(), find_room._whole_heads
+    let, true = threading.Event(), find_room.whole_heads
 
     def slow(*args):
         let.wait(20)
         return true(*args)
 
-    monkeypatch.setattr(find_room, "_whole_heads", slow)
+    monkeypatch.setattr(find_room, "whole_heads", slow)
     tab.get_by_role("button", name="Find channels").click()
     tab.get_by_text("Strongest component between layers").wait_for(timeout=EXPECT)
     tab.get_by_text("The search has not finished yet.").wait_for(timeout=EXPECT)

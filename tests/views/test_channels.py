@@ -281,14 +281,14 @@ def test_what_was_asked_of_other_prompts_goes(view):
 def test_stop_ends_the_search_and_keeps_what_there_is(view, monkeypatch):
     import workbench.channels.find as find
 
-    begun, let, true = threading.Event(), threading.Event(), find._whole_heads
+    begun, let, true = threading.Event(), threading.Event(), find.whole_heads
 
     def slow(*args):
         begun.set()
         let.wait(20)
         return true(*args)
 
-    monkeypatch.setattr(find, "_whole_heads", slow)
+    monkeypatch.setattr(find, "whole_heads", slow)
     view.find()
     assert begun.wait(30)
     view.refresh()

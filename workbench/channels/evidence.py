@@ -101,13 +101,16 @@ class Bench:
         direction, _ = answer_direction(self.model, pairs.right, pairs.wrong)
         final = self.run.kept[last][rows, self.end].unsqueeze(1)
         scale = scale_of(self.model.ln_final, final)[:, 0]
-        direction, scale = direction.unsqueeze(1), scale.unsqueeze(1)
-        self.direct = torch.stack(
-            [(through_norm(self.model.ln_final, out.transpose(0, 1), scale) * direction).sum(-1).T for out in self.out]
-        )
+        self._direction, self._scale = direction.unsqueeze(1), scale.unsqueeze(1)
+        self.direct = torch.stack([self.along_answer(out) for out in self.out])
         self.right, self.wrong = self._where(pairs.right), self._where(pairs.wrong)
         self.answer = logit_diff(self.run.logits, self.answers)
         self.items = self._items() if bool((self.right.any(1) & self.wrong.any(1)).all()) else None
+
+    def along_answer(self, wrote: Float[Tensor, "some batch d_model"]) -> Float[Tensor, "some batch"]:
+        """What something written at END adds to the logit difference by itself, the final norm's divisor as it was."""
+        through = through_norm(self.model.ln_final, wrote.transpose(0, 1), self._scale)
+        return (through * self._direction).sum(-1).T
 
     def _where(self, answers: tuple[tuple[int, ...], ...]) -> Bool[Tensor, "batch pos"]:
         """The positions before END that hold a token of the answer."""

@@ -87,10 +87,9 @@ def on_task(bench: Bench, readers: int, writers: int, seed: int) -> Told:
     """
     bench.check_names()
     heads = bench.heads
-    order = np.argsort(-bench.direct[1:].mean(-1).double().cpu().numpy().ravel(), kind="stable")[:readers] + heads.n_heads
-    watched = sorted(divmod(int(index), heads.n_heads) for index in order)
+    watched = moving(bench, readers)
     leaning = bench.base(watched).leaning[0].double().cpu().numpy()
-    whole = _whole_heads(bench, watched, leaning)
+    whole = whole_heads(bench, watched, leaning)
     counts = _counting(whole)
     rows: list[Row] = []
     for at in progress.track(range(len(watched)), "channels: readers"):
@@ -123,7 +122,14 @@ def _counting(whole: Float[np.ndarray, "reader layer head prompt"]) -> Bool[np.n
     return made
 
 
-def _whole_heads(bench: Bench, watched: list[tuple[int, int]], leaning: np.ndarray) -> np.ndarray:
+def moving(bench: Bench, readers: int) -> list[tuple[int, int]]:
+    """The heads, after the first layer, that add most to the logit difference by themselves."""
+    direct = bench.direct[1:].mean(-1).double().cpu().numpy().ravel()
+    order = np.argsort(-direct, kind="stable")[:readers] + bench.heads.n_heads
+    return sorted(divmod(int(index), bench.heads.n_heads) for index in order)
+
+
+def whole_heads(bench: Bench, watched: list[tuple[int, int]], leaning: np.ndarray) -> np.ndarray:
     """Inhibition of every head on every reader."""
     heads = bench.heads
     made = np.full((len(watched), heads.n_layers, heads.n_heads, len(bench.pairs)), np.nan)

@@ -26,6 +26,7 @@ from workbench.methods import (
     eap_relp,
     edge_patch,
     edge_pruning,
+    heads,
     ifr,
     lens,
     lens_by_layer,
@@ -66,6 +67,7 @@ _LISTED = (
     component_tokens,
     component_text,
     list_recall,
+    heads,
 )
 METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _LISTED}
 
