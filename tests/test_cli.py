@@ -64,16 +64,16 @@ def test_every_method_runs_and_is_stored(run, wordy, name, tmp_path):
     named = tmp_path / "named.jsonl"
     named.write_text(ROWS.replace("c d e f", "h i e f").replace("l m n o", "q r n o"))
     asked = {
-        "channels": {"source": ("--task", "weights")},
-        "composition": {"source": ("--task", "weights")},
-        "channel_scale": {"source": ("--pairs", str(named), "--channel", "0.1.2")},
-        "list_recall": {
-            "source": ("--task", "weights"),
-            "model": wordy,
-            "words": ("--channel", "0.1.2", "--objects", "2,3", "--prompts", "4"),
-        },
+        "channel_graph": {"words": ("--rate", "0.999", "--rotations", "20")},
+        "channel_map": {"source": ("--pairs", str(named)), "words": ("--channel", "0.1.2", "--steps", "3")},
+        "channel_scale": {"source": ("--pairs", str(named)), "words": ("--channel", "0.1.2")},
+        "direct_paths": {"source": ("--pairs", str(named)), "words": ("--reader", "2.1")},
+        "heads": {"words": ("--examples", "2", "--length", "4", "--copies", "2")},
+        "list_recall": {"model": wordy, "words": ("--channel", "0.1.2", "--objects", "2,3", "--prompts", "4")},
     }
     how = asked.get(name, {})
+    if not METHODS[name].needs_pairs:
+        how["source"] = ("--task", "weights")
     code, out, _ = run(name, *how.pop("words", ()), **how)
     assert code == 0
     (entry,) = Store().list()

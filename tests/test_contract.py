@@ -48,7 +48,7 @@ ASKED = {
     "direct_paths": {"reader": "2.1"},
     "discover": {"metric": "kl", "hold_out": False},
     "edge_pruning": {"steps": 20},
-    "heads": {"n": 2, "length": 4, "copies": 2},
+    "heads": {"examples": 2, "length": 4, "copies": 2},
     "list_recall": {"channel": "0.1.2", "objects": "2,3", "prompts": 4},
 }
 FIRST = {name: asked for name, asked in ASKED.items() if name not in ("discover", "edge_pruning")}

@@ -15,7 +15,7 @@ from workbench.methods import METHODS
 from workbench.sites import Site
 
 HEADS = METHODS["heads"]
-SMALL = {"n": 3, "length": 4, "copies": 3}
+SMALL = {"examples": 3, "length": 4, "copies": 3}
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
@@ -78,7 +78,7 @@ def test_prompts_that_name_no_answers_leave_two_detectors_out_and_say_why(llama)
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"n": 1}, "n must be at least 2"),
+        ({"examples": 1}, "examples must be at least 2"),
         ({"length": 500, "copies": 4}, "sequences must have at most|ordinary tokens of this tokenizer must be at least"),
         ({"copies": 1}, "copies must be at least 2"),
     ],
@@ -92,7 +92,7 @@ def test_bad_input(llama, asked, said):
 def test_removing_the_heads_that_are_named_hurts_more_than_removing_others(smollm):
     """Induction heads are needed for what repeats: against as many others of the same layers, twenty draws."""
     pairs = toy_pairs(smollm)
-    found = HEADS(smollm, pairs, n=4)
+    found = HEADS(smollm, pairs, examples=4)
     scores = found.values.sel(detector="induction").values
     named = [divmod(int(index), scores.shape[1]) for index in np.argsort(-scores.ravel())[:6]]
     tokens = sequences.repeated(smollm, 6, 1, 25, 2)

@@ -44,7 +44,7 @@ def run(
     model: Any,
     pairs: Pairs,
     *,
-    n: int = 10,
+    examples: int = 10,
     length: int = 25,
     copies: int = 4,
     text: str = "",
@@ -65,7 +65,7 @@ def run(
     Args:
         model: The model.
         pairs: Prompts that name both answers, for the last two; with others these are NaN.
-        n: Sequences of each kind, at least 2.
+        examples: Sequences of each kind, at least 2.
         length: Random tokens that repeat.
         copies: How often they come.
         text: Running text in place of this project's own stories; empty for these.
@@ -76,9 +76,10 @@ def run(
     Raises:
         BadInput: When a sequence is longer than the model's context, or the tokenizer has too few ordinary tokens.
     """
-    at_least("n", n, 2)
+    at_least("examples", examples, 2)
     heads = Heads(model)
-    each = _on_repeats(heads, n, length, copies, seed) | _on_few(heads, n, seed) | _on_text(heads, n, text, seed)
+    each = _on_repeats(heads, examples, length, copies, seed) | _on_few(heads, examples, seed)
+    each |= _on_text(heads, examples, text, seed)
     each["copying, weights"] = outputs.eigenvalue_copying(heads).cpu().unsqueeze(0)
     moves, reason = _on_pairs(heads, pairs)
     each |= moves
