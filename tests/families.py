@@ -30,7 +30,7 @@ def _configs(vocab: int):
         intermediate_size=D_MLP,
         num_hidden_layers=LAYERS,
         num_attention_heads=HEADS,
-        max_position_embeddings=64,
+        max_position_embeddings=160,
         bos_token_id=0,
         eos_token_id=1,
         pad_token_id=1,

@@ -27,6 +27,8 @@ UNITS = {
     "cosine",
     "coordinate",
     "share of the coordinate",
+    "share of the needle",
+    "% of the first time",
     "share of the stream",
     "logits",
     "probability",
@@ -49,13 +51,18 @@ ASKED = {
     "discover": {"metric": "kl", "hold_out": False},
     "edge_pruning": {"steps": 20},
     "heads": {"examples": 2, "length": 4, "copies": 2},
+    "in_context": {"examples": 2, "length": 20, "early": 3, "late": 15},
     "list_recall": {"channel": "0.1.2", "objects": "2,3", "prompts": 4},
+    "repeat_surprisal": {"listed": "3", "examples": 2, "sentences": 1},
+    "retrieval": {"lengths": "64", "depths": 1, "needles": 1},
 }
 FIRST = {name: asked for name, asked in ASKED.items() if name not in ("discover", "edge_pruning")}
 # What looks at where the prompts name their answers.
 NAMING = {"heads", "channel_map", "channel_scale", "direct_paths"}
+# What a random model never does, so that there is no number; and what is longer than the context of some of them.
+NEVER, LONG = {"retrieval"}, {"retrieval"}
 # What makes its own prompts, and so needs their words.
-WORDY = {"list_recall"}
+WORDY = {"in_context", "list_recall", "repeat_surprisal", "retrieval"}
 
 
 def pairs_for(method, model, **asked):
@@ -103,11 +110,11 @@ def test_right_kind_unit_and_named_axes(method, result):
     assert "sign" in result.notes
 
 
-def test_finite_or_nan_with_a_reason(result):
+def test_finite_or_nan_with_a_reason(method, result):
     values = result.values.values
     assert not np.isinf(values).any()
     assert not np.isnan(values).any() or result.notes["nan"]
-    assert np.abs(np.nan_to_num(values)).max() > 0
+    assert np.abs(np.nan_to_num(values)).max() > 0 or method.name in NEVER
 
 
 def test_same_call_same_numbers(method, model, result):
@@ -140,6 +147,8 @@ def test_works_on_one_pair_and_on_pairs_of_several_lengths(method, model):
 
 def test_works_on_every_family(method, model_of, wordy_of):
     for family in ("gpt2", "neox", "qwen3", "gemma2"):
+        if family == "gpt2" and method.name in LONG:
+            continue
         model = (wordy_of if method.name in WORDY else model_of)(family)
         # One pair has no spread that its gap could be lost in.
         found = method(model, pairs_for(method, model, n=1 if method.name in ASKED else 3), **ASKED.get(method.name, {}))
@@ -174,7 +183,7 @@ def test_survives_the_store(result, tmp_path):
 def test_has_a_figure_a_table_and_a_caption(method, result):
     assert figure(result).data
     assert len(table(result)) == result.values.size
-    assert rows(result)
+    assert rows(result) or method.name in NEVER
     assert method.name in result.caption()
 
 

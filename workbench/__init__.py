@@ -36,6 +36,7 @@ _HOME = {
     "custom": "workbench.tasks",
     "faithfulness": "workbench.methods",
     "figure": "workbench.plots",
+    "heads_table": "workbench.plots",
     "load": "workbench.models",
     "read_circuit": "workbench.formats",
     "relevance": "workbench.rules",

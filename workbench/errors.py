@@ -5,6 +5,7 @@ ours and keeps its traceback.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -37,3 +38,11 @@ def within(what: str, value: int | float, low: int | float, high: int | float) -
     """Raise BadInput unless `low` <= `value` < `high`."""
     if not low <= value < high:
         raise BadInput(f"{what} must be from {low} to {high - 1}; got {value!r}.")
+
+
+def whole_numbers(what: str, text: str, low: int, high: int) -> list[int]:
+    """The whole numbers that a text lists, each once, the smallest first; BadInput where one is not from `low` to `high`."""
+    words = [word for word in re.split(r"[+, ]", text) if word]
+    if not words or not all(re.fullmatch(r"\d{1,4}", word, re.ASCII) and low <= int(word) <= high for word in words):
+        raise BadInput(f"{what} must be whole numbers from {low} to {high}, as in '{low},{high}'; got {text[:60]!r}.")
+    return sorted(set(map(int, words)))

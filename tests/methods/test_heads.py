@@ -12,6 +12,7 @@ from workbench.detectors import attention, outputs, sequences
 from workbench.errors import BadInput
 from workbench.hooks import end_logits, read, writing
 from workbench.methods import METHODS
+from workbench.plots import heads_table
 from workbench.sites import Site
 
 HEADS = METHODS["heads"]
@@ -122,3 +123,18 @@ def test_removing_the_heads_that_are_named_hurts_more_than_removing_others(smoll
         others.append(loss_without(drawn))
     assert loss_without(named) > max(others) + 0.5
     assert loss_without([]) < min(others) + 0.5
+
+
+def test_the_table_joins_other_scores_of_heads(llama):
+    pairs = naming_pairs(llama)
+    found, dla = HEADS(llama, pairs, **SMALL), METHODS["dla"](llama, pairs)
+    patched = METHODS["patch"](llama, pairs, sites=("z", "q"), by=("layer", "head"))
+    made = heads_table(found, dla, patched)
+    assert len(made) == llama.cfg.n_layers * llama.cfg.n_heads
+    row = made[(made.layer == 1) & (made["head"] == 2)].iloc[0]
+    assert row["name"] == "1.2"
+    assert row["induction"] == pytest.approx(float(found.values.sel(detector="induction", layer=1, head=2)))
+    assert row["dla"] == pytest.approx(float(dla.values.mean("prompt").sel(layer=1, head=2)))
+    assert row["patch z"] == pytest.approx(float(patched.values.mean("prompt").sel(site="z", layer=1, head=2)))
+    with pytest.raises(BadInput, match="tables of heads must be of results over layer and head"):
+        heads_table(METHODS["lens"](llama, pairs))

@@ -201,7 +201,7 @@ def test_a_killed_run_goes_on(wordy_of, monkeypatch, by):
     [
         ({"prompts": 2}, "prompts must be at least 4; got 2"),
         ({"prompts": 7}, "prompts must be even, one half to choose and one to report; got 7"),
-        ({"objects": "1,3"}, "objects must be whole numbers from 2 to 20, as in '3,8,20'; got '1,3'"),
+        ({"objects": "1,3"}, "objects must be whole numbers from 2 to 20, as in '2,20'; got '1,3'"),
         ({"objects": "21"}, "objects must be whole numbers from 2 to 20"),
         ({"objects": "three"}, "objects must be whole numbers from 2 to 20"),
         ({"objects": ""}, "objects must be whole numbers from 2 to 20"),

@@ -28,11 +28,14 @@ from workbench.methods import (
     edge_pruning,
     heads,
     ifr,
+    in_context,
     lens,
     lens_by_layer,
     list_recall,
     patch,
     relp,
+    repeat_surprisal,
+    retrieval,
 )
 from workbench.methods.agreement import agreement
 from workbench.methods.faithfulness import faithfulness
@@ -68,6 +71,9 @@ _LISTED = (
     component_text,
     list_recall,
     heads,
+    in_context,
+    repeat_surprisal,
+    retrieval,
 )
 METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _LISTED}
 

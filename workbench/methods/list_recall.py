@@ -1,6 +1,5 @@
 """How well a model recalls the one thing left of a list, by how many are listed or by its place; and with a channel changed."""
 
-import re
 from collections import Counter
 from dataclasses import replace
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from workbench.channels.evidence import Bench
 from workbench.channels.find import on_task
 from workbench.channels.recall import ALPHAS, SERIES, TRIED, Recalled, Study
 from workbench.channels.weights import Heads, parsed
-from workbench.errors import BadInput, at_least, within
+from workbench.errors import BadInput, at_least, whole_numbers, within
 from workbench.methods.method import Method
 from workbench.pairs import Pairs
 from workbench.result import Curve
@@ -71,7 +70,7 @@ def run(
     Raises:
         BadInput: When a parameter is none of these, the tokenizer lacks the words, or no head pushes a reader to the answer.
     """
-    numbers = _numbers(objects)
+    numbers = whole_numbers("objects", objects, FEWEST, MOST)
     at_least("prompts", prompts, 4)
     within("channels", channels, 1, max(TRIED) + 1)
     if not 0 <= reach < np.inf:
@@ -94,14 +93,6 @@ def run(
             found.append(study.recalled(count, points, halves))
     looked = "named" if channel else f"found on the choosing prompts of {_shortest(numbers)} things"
     return _curve(found, list(lists), by, half, what, study.other, looked)
-
-
-def _numbers(text: str) -> list[int]:
-    """The numbers of objects that a text lists, the smallest first."""
-    words = [word for word in re.split(r"[+, ]", text) if word]
-    if not words or not all(re.fullmatch(r"\d{1,2}", word, re.ASCII) and FEWEST <= int(word) <= MOST for word in words):
-        raise BadInput(f"objects must be whole numbers from {FEWEST} to {MOST}, as in '3,8,20'; got {text[:60]!r}.")
-    return sorted(set(map(int, words)))
 
 
 def _spread(objects: int, count: int, seed: int) -> list[int]:

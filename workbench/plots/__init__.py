@@ -16,11 +16,11 @@ from workbench.plots.curve import curve
 from workbench.plots.readout import readout
 from workbench.plots.scatter import scatter
 from workbench.plots.scores import scores
-from workbench.plots.table import rows, table
+from workbench.plots.table import heads_table, rows, table
 from workbench.plots.theme import PALETTES, THEMES
 from workbench.result import Result, kind_of
 
-__all__ = ["FIGURES", "PALETTES", "THEMES", "figure", "options", "rows", "scatter", "table"]
+__all__ = ["FIGURES", "PALETTES", "THEMES", "figure", "heads_table", "options", "rows", "scatter", "table"]
 
 FIGURES: dict[str, Callable[..., go.Figure]] = {"scores": scores, "curve": curve, "readout": readout, "circuit": circuit}
 

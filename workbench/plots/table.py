@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from workbench.errors import at_least
+from workbench.errors import BadInput, at_least
 from workbench.result import Circuit, Readout, Result
 
 
@@ -43,6 +43,31 @@ def table(result: Result) -> pd.DataFrame:
         if band is not None:
             columns[name] = _flat(band)
     return pd.DataFrame(columns)
+
+
+def heads_table(result: Result, *others: Result) -> pd.DataFrame:
+    """A row per head, a column per detector; further results over heads are joined by layer and head.
+
+    Args:
+        result: What `heads` returns, over (detector, layer, head).
+        others: Scores over layer and head, perhaps by site and prompt (means over prompts), as 'patch' by head or 'dla'.
+    Raises:
+        BadInput: When a result is not over layer and head.
+    """
+    made = None
+    for one in (result, *others):
+        values = one.values.mean("prompt") if "prompt" in one.values.dims else one.values
+        over = [dim for dim in values.dims if dim not in ("layer", "head")]
+        if not {"layer", "head"} <= set(values.dims) or len(over) > 1:
+            raise BadInput(f"tables of heads must be of results over layer and head; got {one.title!r} over {values.dims}.")
+        name = one.origin.method if one.origin else one.title
+        columns = {"": values} if not over else {str(label): values.sel({over[0]: label}) for label in values[over[0]].values}
+        for label, column in columns.items():
+            frame = column.drop_vars(over, errors="ignore").to_series()
+            key = label if over == ["detector"] else f"{name} {label}".strip()
+            made = frame.to_frame(key) if made is None else made.join(frame.rename(key))
+    made.insert(0, "name", [f"{layer}.{head}" for layer, head in made.index])
+    return made.reset_index()
 
 
 def rows(result: Result, top: int = 10) -> list[dict[str, Any]]:
