@@ -196,3 +196,15 @@ def test_bad_heads_of_component_pairs(llama):
     ):
         with pytest.raises(BadInput, match=said):
             pairs(llama, None, **asked)
+
+
+@pytest.mark.parametrize("lacking", ["attention", "a head"])
+def test_heads_of_several_sizes_are_told(model_of, lacking, monkeypatch):
+    from types import SimpleNamespace
+
+    model = model_of("llama")
+    attention = None if lacking == "attention" else SimpleNamespace(W_O=torch.zeros(3, 5, 20))
+    blocks = [SimpleNamespace(attn=block.attn) for block in model.blocks]
+    blocks[1].attn = attention
+    with pytest.raises(BadInput, match=r"layer 1 has (no attention|3 of 5)"):
+        Heads(SimpleNamespace(cfg=model.cfg, blocks=blocks))

@@ -177,6 +177,8 @@ def test_bad_input(llama):
         CHANNELS(llama, rate=2)
     with pytest.raises(BadInput, match="rotations must be at least 1; got 0"):
         CHANNELS(llama, rotations=0)
+    with pytest.raises(BadInput, match=r"low and high must not overflow the stream; at α 1e\+38"):
+        METHODS["channel_scale"](llama, naming_pairs(llama), channel="0.1.2", high=1e38)
     with pytest.raises(BadInput, match="patch must have pairs"):
         METHODS["patch"](llama)
 

@@ -62,9 +62,22 @@ class Heads:
     """The heads of a model as readers and writers; one entry per query head, made layer by layer on demand."""
 
     def __init__(self, model: Any):
-        self.model, self.wiring = model, Wiring(model)
+        self.model = model
         self.n_layers, self.n_heads, self.d_head = model.cfg.n_layers, model.cfg.n_heads, model.cfg.d_head
+        self._check_sizes()
+        self.wiring = Wiring(model)
         self._components: dict[int, Components] = {}
+
+    def _check_sizes(self) -> None:
+        """Raise BadInput unless every layer has attention, with heads of the config's number and size."""
+        for layer, block in enumerate(self.model.blocks):
+            weight = getattr(getattr(block, "attn", None), "W_O", None)
+            if weight is None or tuple(weight.shape[:2]) != (self.n_heads, self.d_head):
+                has = "no attention" if weight is None else f"{weight.shape[0]} of {weight.shape[1]}"
+                raise BadInput(
+                    f"heads must be {self.n_heads} of size {self.d_head} in every layer of {self.model.cfg.model_name}; layer "
+                    f"{layer} has {has}. Channels are not known for such models."
+                )
 
     @property
     def alike(self) -> int:

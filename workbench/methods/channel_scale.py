@@ -106,6 +106,14 @@ def _scaled(
     direction = bench.heads.components(layer).writes[head, component].to(out.dtype)
     along = (out @ direction).unsqueeze(-1) * direction
     moved = torch.from_numpy(alphas - 1).to(out).view(-1, 1, 1) * along
+    # Norms add up squares in float32: what overflows there would come out as 0, not as an infinity.
+    size = float(abs(alphas - 1).max()) * float(along.abs().max())
+    most = min(torch.finfo(out.dtype).max, (torch.finfo(torch.float32).max / out.shape[-1]) ** 0.5)
+    if size >= most:
+        raise BadInput(
+            f"low and high must not overflow the stream; at α {alphas[abs(alphas - 1).argmax()]:g} it would hold {size:.2g}, "
+            f"and {most:.2g} is the most in {out.dtype}. Use a smaller range."
+        )
     there = bench.outcome(layer, moved, [watched])
     found = {"logit_diff": there.answer, "leaning": there.leaning[:, 0], "accuracy": (there.answer > 0).float()}[of]
     return found.double().cpu().numpy()
