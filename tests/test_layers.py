@@ -29,6 +29,7 @@ ORDER = [
     ("channels",),
     ("tasks",),
     ("known", "formats", "detectors"),
+    ("dynamics",),
     ("methods",),
     ("store",),
     ("plots", "widgets"),
