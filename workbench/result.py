@@ -24,7 +24,7 @@ class Origin:
 
     Attributes:
         method: Id of the method, as in `workbench run METHOD`.
-        model: Ref the model was loaded by.
+        model: Ref the model was loaded by; empty where the networks are trained by the method itself (a study of `dynamics`).
         fingerprint: Hash of the model's weights.
         task: Id of the task, or 'custom'.
         pairs: Hash of the prompts, answers and positions.
@@ -56,10 +56,13 @@ class Origin:
         given = ", ".join(f"{name}={_plain(value)}" for name, value in self.params.items() if value is not None)
         made = ", ".join(f"{name}={_plain(value)}" for name, value in self.task_params.items() if value is not None)
         task = f" · {self.task}({made})" if self.task else ""
-        return f"{self.method}({given}) · {self.model} [{self.fingerprint[:8]}]{task} · {self.device} {self.dtype} · {self.key}"
+        model = f" · {self.model} [{self.fingerprint[:8]}]" if self.model else ""
+        return f"{self.method}({given}){model}{task} · {self.device} {self.dtype} · {self.key}"
 
     def code(self) -> str:
         """Python that computes the result again, as pasted into a notebook."""
+        if not self.model:
+            return self._study_code()
         if not self.task:
             pairs = "pairs = None  # the weights alone"
         elif self.task == "custom":
@@ -74,6 +77,12 @@ class Origin:
             f"{pairs}\n"
             f"result = workbench.METHODS[{self.method!r}](model, pairs{params})\n"
         )
+
+    def _study_code(self) -> str:
+        """The same for a study, which trains its networks itself."""
+        given = {**self.task_params, **self.params, "device": self.device}
+        params = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        return f"from workbench.dynamics import STUDIES\n\nresult = STUDIES[{self.method!r}]({params})\n"
 
 
 def canonical(value: Any) -> str:

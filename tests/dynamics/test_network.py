@@ -32,9 +32,9 @@ def plain(own, x, nudge=None):
         scores = query @ key.T if layer not in nudge.uniform else torch.zeros(length, length).double()
         for place in range(length):
             if layer == 1 and place:
-                scores[place, place - 1] += nudge.previous
+                scores[place, place - 1] += nudge.to_previous
             if layer == 2 and place % 2:
-                scores[:, place] += nudge.labels
+                scores[:, place] += nudge.to_labels
         attention[layer] = (scores + causal).softmax(-1)
         x = x + attention[layer] @ value
     seen = x[-1]
@@ -44,7 +44,7 @@ def plain(own, x, nudge=None):
 
 
 @pytest.mark.parametrize(
-    "nudge", [None, Nudge(previous=3.0), Nudge(labels=-2.0), Nudge(uniform=(1,)), Nudge(previous=2.0, uniform=(1, 2))]
+    "nudge", [None, Nudge(to_previous=3.0), Nudge(to_labels=-2.0), Nudge(uniform=(1,)), Nudge(to_previous=2.0, uniform=(1, 2))]
 )
 def test_the_network_is_the_papers(nudge):
     parameters, batch = stacked(ATTENTION), batch_of()
@@ -73,7 +73,7 @@ def test_gradients_are_those_of_the_papers_network():
 
 def test_each_network_has_its_own_nudge():
     parameters, x = stacked(ATTENTION, (0, 0)), batch_of((0, 0)).tokens.double()
-    seen = ATTENTION.forward(parameters, x, SMALL, Nudges.of([Nudge(), Nudge(previous=50.0)], SMALL.length))
+    seen = ATTENTION.forward(parameters, x, SMALL, Nudges.of([Nudge(), Nudge(to_previous=50.0)], SMALL.length))
     before = seen.first.diagonal(-1, -2, -1)
     assert (before[1] > 0.99).all()
     assert (before[0] < 0.99).any()
@@ -121,7 +121,7 @@ def test_the_head_of_few_numbers_is_its_formulas(kind):
     ("given", "said"),
     [
         ({"uniform": (3,)}, "a layer whose attention is uniform must be one of 1, 2; got 3"),
-        ({"previous": float("inf")}, "previous must be finite; got inf"),
+        ({"to_previous": float("inf")}, "to_previous must be finite; got inf"),
     ],
 )
 def test_what_is_no_nudge_is_told(given, said):

@@ -18,11 +18,12 @@ _HOME = {
     "Member": "stack",
     "Nudge": "network",
     "Recipe": "stack",
+    "STUDIES": "phases",
     "Setting": "bursty",
     "Worlds": "bursty",
 }
 
-__all__ = ["Member", "Nudge", "Recipe", "Setting", "Worlds"]
+__all__ = ["STUDIES", "Member", "Nudge", "Recipe", "Setting", "Worlds"]
 
 
 def __getattr__(name: str) -> Any:

@@ -34,7 +34,7 @@ START = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
+class Descent:
     """The way of the three nested logits down their loss, at every step; the first entry is the start.
 
     Attributes:
@@ -82,8 +82,8 @@ def descend(
     *,
     rate: int | float = 0.1,
     steps: int = 1000,
-    start: tuple[float, float, float] | None = None,
-) -> Path:
+    start: tuple[int | float, ...] | None = None,
+) -> Descent:
     """Gradient descent on the loss of three nested logits.
 
     Convention: full gradients, float64. With L > N the labels shown can first be told from the others, which opens the way;
@@ -94,7 +94,8 @@ def descend(
         labels: L, at least N.
         rate: Learning rate.
         steps: Steps.
-        start: β1, α and ξ at first; .01 each where None. At exactly 0 the gradient of α is 0, and that of β1.
+        start: β1, α and ξ at first; .01 each where None. At exactly 0 the slopes of β1 and α are 0, and with
+            L = N so is that of ξ.
     Returns:
         The path, start included.
     Raises:
@@ -105,18 +106,21 @@ def descend(
     at_least("steps", steps, 1)
     if not (np.isfinite(rate) and rate > 0):
         raise BadInput(f"rate must be above 0; got {rate!r}.")
-    logits = torch.tensor(start or (START,) * 3, dtype=torch.float64)
+    start = start or (START,) * 3
+    if len(start) != 3 or not np.isfinite(start).all():
+        raise BadInput(f"start must be three finite numbers; got {start!r}.")
+    logits = torch.tensor(start, dtype=torch.float64)
     rows = []
     for step in range(steps + 1):
         leaf = logits.detach().requires_grad_()
         first, second, log_right, shown = stages(leaf, items, labels)
-        rows.append([*leaf.tolist(), -float(log_right), float(first), float(second), float(shown)])
+        rows.append([*logits.tolist(), *torch.stack([-log_right, first, second, shown]).tolist()])
         if not np.isfinite(rows[-1]).all():
             raise BadInput(f"rate must keep the path finite; got {rate!r}, which loses it at step {step}. Use a smaller one.")
         (gradient,) = torch.autograd.grad(log_right, leaf)
         logits = leaf.detach() + rate * gradient
     table = np.array(rows)
-    return Path(table[:, :3], *table[:, 3:].T)
+    return Descent(table[:, :3], *table[:, 3:].T)
 
 
 def _shapes(setting: Setting) -> Shapes:

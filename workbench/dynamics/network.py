@@ -30,20 +30,20 @@ class Nudge:
     """What is done to a network's attention from outside, in training and in tests alike; nothing by default.
 
     Attributes:
-        previous: β1, added to the first layer's scores from each token to the one before it. A large one is an attention to the
-            previous token that need not be learnt; one below 0 hinders it.
-        labels: β2, added to the second layer's scores of label tokens.
+        to_previous: β1, added to the first layer's scores from each token to the one before it. A large one is an attention
+            to the previous token that need not be learnt; one below 0 hinders it.
+        to_labels: β2, added to the second layer's scores of label tokens.
         uniform: Layers, of 1 and 2, whose attention stays uniform over the tokens seen; what is added above is added still.
     Raises:
         BadInput: When a number is not finite, or there is no such layer.
     """
 
-    previous: int | float = 0.0
-    labels: int | float = 0.0
+    to_previous: int | float = 0.0
+    to_labels: int | float = 0.0
     uniform: tuple[int, ...] = ()
 
     def __post_init__(self):
-        for name in ("previous", "labels"):
+        for name in ("to_previous", "to_labels"):
             if not np.isfinite(getattr(self, name)):
                 raise BadInput(f"{name} must be finite; got {getattr(self, name)!r}.")
         for layer in self.uniform:
@@ -81,8 +81,8 @@ class Nudges:
         place = torch.arange(length)
         before = (place.unsqueeze(1) == place + 1).float()
         label = (place % 2 == 1).float()
-        first = torch.tensor([float(nudge.previous) for nudge in nudges]).view(-1, 1, 1, 1) * before
-        second = torch.tensor([float(nudge.labels) for nudge in nudges]).view(-1, 1, 1) * label
+        first = torch.tensor([float(nudge.to_previous) for nudge in nudges]).view(-1, 1, 1, 1) * before
+        second = torch.tensor([float(nudge.to_labels) for nudge in nudges]).view(-1, 1, 1) * label
         frozen = tuple(torch.tensor([layer in nudge.uniform for nudge in nudges]).to(device) for layer in (1, 2))
         return cls(first.to(device), second.to(device), frozen)
 

@@ -192,6 +192,6 @@ class Stack:
         if bad.any():
             at = int(bad.nonzero()[0, 0])
             raise NotFinite(
-                f"the loss of network {self.first + at} (seed {self.members[at].seed}) must stay finite; got {float(values[at])} at step "
-                f"{self.step}. Use a smaller rate than {self.recipe.rate}."
+                f"the loss of network {self.first + at} (seed {self.members[at].seed}) must stay finite; got "
+                f"{float(values[at])} at step {self.step}. Use a smaller rate than {self.recipe.rate}."
             )

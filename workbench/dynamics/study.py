@@ -1,0 +1,245 @@
+"""Studies: questions about networks trained for them, whose answers are Results that the store keeps.
+
+A study is to a setting what a method is to a model: `Store().compute(STUDIES["reddy"], None, None, seeds=6)` trains and stores,
+or finds what is stored. There is no model to load and there are no pairs: its Origin has neither, and tells the task by the
+setting's fields. Networks of a finished group are kept in the run's ledger, so that a study that was killed goes on.
+"""
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from workbench import progress
+from workbench.dynamics.bursty import Setting
+from workbench.dynamics.events import before, half_ways, order
+from workbench.dynamics.measures import MEASURES
+from workbench.dynamics.network import Nudge
+from workbench.dynamics.stack import Member, Recipe, Trace
+from workbench.dynamics.train import train
+from workbench.errors import at_least, one_of
+from workbench.params import check
+from workbench.result import Curve, Origin, Result, Scores, canonical
+
+SOURCE = "Reddy 2023, arXiv:2312.03002"
+# Networks trained at once; a group that is finished survives a kill.
+AT_ONCE = 16
+# Measures that are told together: all but the loss, which has another unit.
+SHARES = [name for name in MEASURES if name != "loss"]
+_FIELDS = {
+    one.name: (one.type, getattr(made, one.name))
+    for made in (Setting.fast(), Recipe.fast())
+    for one in dataclasses.fields(made)
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question that is answered by training; calling it answers it and stamps the Origin on the result.
+
+    Attributes:
+        name: Its id.
+        title: A few words for menus.
+        run: `run(setting, recipe, *, …) -> Result`; the fields of both and its keyword-only parameters are its interface.
+        kind: Kind of the result it returns.
+        source: Where it comes from.
+        usual: Defaults that differ from those of the fast setting and recipe.
+    """
+
+    name: str
+    title: str
+    run: Callable[..., Result]
+    kind: str
+    source: str = SOURCE
+    usual: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def params(self) -> dict[str, inspect.Parameter]:
+        """All parameters: the setting's fields, the recipe's, then the study's own. Defaults are the fast ones."""
+        own = inspect.signature(self.run).parameters.values()
+        named = [_parameter(name, kind, self.usual.get(name, default)) for name, (kind, default) in _FIELDS.items()]
+        return {one.name: one for one in [*named, *own] if one.kind is inspect.Parameter.KEYWORD_ONLY}
+
+    def bind(self, **params: Any) -> dict[str, Any]:
+        """All parameters, defaults filled in; BadInput for a name it does not have, or a value it does not take."""
+        known = self.params
+        for name, value in params.items():
+            one_of(f"a parameter of {self.name}", name, known)
+            check(f"{self.name}: {name}", value, known[name].annotation)
+        return {name: params.get(name, parameter.default) for name, parameter in known.items()}
+
+    def origin(self, model: None = None, pairs: None = None, **params: Any) -> Origin:
+        """The Origin of the result that this call would give: no model, and the setting as the task."""
+        bound = self.bind(**params)
+        setting, rest = _split(bound)
+        device = rest.pop("device", "cpu")
+        task = json.loads(canonical(dataclasses.asdict(setting)))
+        params = json.loads(canonical(rest))
+        return Origin(self.name, "", "", "bursty", "", task, params, device, "float32", _versions())
+
+    def __call__(self, model: None = None, pairs: None = None, **params: Any) -> Result:
+        """Answer the question; there is no model and there are no pairs.
+
+        Raises:
+            BadInput: When a parameter is wrong.
+            NotFinite: When a network diverges.
+        """
+        origin = self.origin(**params)
+        setting, rest = _split(self.bind(**params))
+        recipe = Recipe(**{one.name: rest.pop(one.name) for one in dataclasses.fields(Recipe)})
+        return self.run(setting, recipe, **rest).replace(origin=origin)
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _split(bound: Mapping[str, Any]) -> tuple[Setting, dict[str, Any]]:
+    """The setting, and all parameters that are not its."""
+    names = [one.name for one in dataclasses.fields(Setting)]
+    return Setting(**{name: bound[name] for name in names}), {k: v for k, v in bound.items() if k not in names}
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Of what the numbers depend on."""
+    return {package: version(package) for package in ("circuit-workbench", "numpy", "torch")}
+
+
+def traces(
+    members: Sequence[Member],
+    recipe: Recipe,
+    steps: int,
+    every: int,
+    device: str,
+    architecture: str = "attention",
+    watch: Callable[[Trace], None] | None = None,
+) -> Trace:
+    """Measures of networks, trained a group at once; a group that a killed study had finished is found again."""
+    made, evaluated = [], np.array(sorted({*range(0, steps + 1, every), steps}))
+    for first in range(0, len(members), AT_ONCE):
+        some = list(members[first : first + AT_ONCE])
+
+        def work(some: list[Member] = some) -> np.ndarray:
+            given = {"steps": steps, "every": every, "device": device, "architecture": architecture, "watch": watch}
+            trace = train(some, recipe, **given).trace
+            return np.stack([trace.mean, trace.error])
+
+        named = progress.digest(some, recipe, steps, every, architecture)
+        made.append(progress.remembered(f"dynamics/{named}", work))
+    mean, error = np.concatenate(made, 1)
+    return Trace(list(members), evaluated, mean, error)
+
+
+def seeded(setting: Setting, seed: int, seeds: int, nudge: Nudge | None = None) -> list[Member]:
+    """So many networks of one setting."""
+    at_least("seeds", seeds, 1)
+    return [Member(setting, one, nudge or Nudge()) for one in range(seed, seed + seeds)]
+
+
+def course(
+    setting: Setting,
+    recipe: Recipe,
+    *,
+    architecture: Literal["attention", "three", "two"] = "attention",
+    to_previous: int | float = 0.0,
+    to_labels: int | float = 0.0,
+    steps: int = 1500,
+    every: int = 50,
+    seeds: int = 6,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Curve:
+    """The progress measures by step: how far, and how suddenly, in-context learning comes.
+
+    Convention: each measure is the mean over test sequences, then over seeds; see `measures.MEASURES`. The transition is the
+    step at which a seed's accuracy on new classes is half-way from its first value to its last.
+
+    Args:
+        setting: The task.
+        recipe: How networks are trained.
+        architecture: The two-layer network of 'attention', or the induction head of 'three' or 'two' numbers.
+        to_previous: Added to the first layer's scores from each token to the one before; see `network.Nudge`.
+        to_labels: Added to the second layer's scores of labels.
+        steps: Steps of training.
+        every: Steps between evaluations.
+        seeds: Networks, of seeds that follow each other.
+        seed: The first.
+        device: Where to compute.
+    Returns:
+        Curve (series, step) in shares, mean ± 1 s.e. over seeds; parts transition (seed), in steps, NaN where in-context
+        accuracy did not rise, and seeds (series, seed, step).
+    """
+    members = seeded(setting, seed, seeds, Nudge(to_previous, to_labels))
+
+    def watch(trace: Trace) -> None:
+        progress.show(lambda: curve_of(trace, recipe))
+
+    return curve_of(traces(members, recipe, steps, every, device, architecture, watch), recipe)
+
+
+def curve_of(trace: Trace, recipe: Recipe) -> Curve:
+    """A run as a Curve; see `course`."""
+    each = np.stack([trace.of(name) for name in SHARES])
+    coords = {"series": SHARES, "step": trace.steps}
+    centre = xr.DataArray(each.mean(1), dims=("series", "step"), coords=coords)
+    numbers = [member.seed for member in trace.members]
+    moved = half_ways(trace.steps, trace.mean)[list(MEASURES).index("ic")]
+    error = centre.copy(data=each.std(1, ddof=1) / each.shape[1] ** 0.5) if each.shape[1] > 1 else None
+    risen = moved[~np.isnan(moved)]
+    notes = {
+        "sign": "shares of test sequences, or of attention; 1 is all",
+        "x": "steps",
+        "interval": f"mean ± 1 s.e. over {len(numbers)} seeds",
+        "transition": f"{len(risen)} of {len(numbers)} seeds learn in context"
+        + (f", half-way at step {np.median(risen):.0f} (median; {risen.min():.0f} to {risen.max():.0f})" if len(risen) else ""),
+        "training": f"{recipe.optimiser}, rate {recipe.rate:g}, batch {recipe.batch}",
+        **{name: MEASURES[name] for name in SHARES},
+    }
+    parts = {
+        "transition": xr.DataArray(moved, dims=("seed",), coords={"seed": numbers}),
+        "seeds": xr.DataArray(
+            each, dims=("series", "seed", "step"), coords={"series": SHARES, "seed": numbers, "step": trace.steps}
+        ),
+        "loss": xr.DataArray(trace.of("loss"), dims=("seed", "step"), coords={"seed": numbers, "step": trace.steps}),
+    }
+    band = {} if error is None else {"lower": centre - error, "upper": centre + error}
+    return Curve("Progress of in-context learning", "share", centre, **band, parts=parts, notes=notes)
+
+
+def events(
+    setting: Setting, recipe: Recipe, *, steps: int = 1500, every: int = 25, seeds: int = 6, seed: int = 0, device: str = "cpu"
+) -> Scores:
+    """Which measure moves first: the step at which each is half-way from its first value to its last, by seed.
+
+    Args:
+        setting: The task.
+        recipe: How networks are trained.
+        steps: Steps of training.
+        every: Steps between evaluations; between two, a measure is taken as straight.
+        seeds: Networks, of seeds that follow each other.
+        seed: The first.
+        device: Where to compute.
+    Returns:
+        Scores (measure, seed) in steps; NaN where a measure ends within .1 of where it began. parts before (measure, other):
+        in how many seeds one is half-way before the other.
+    """
+    members = seeded(setting, seed, seeds)
+    trace = traces(members, recipe, steps, every, device)
+    moved = half_ways(trace.steps, trace.mean)[[list(MEASURES).index(name) for name in SHARES]]
+    values = xr.DataArray(moved, dims=("measure", "seed"), coords={"measure": SHARES, "seed": [one.seed for one in members]})
+    counts = xr.DataArray(before(moved), dims=("measure", "other"), coords={"measure": SHARES, "other": SHARES})
+    notes = {
+        "sign": "the step at which a measure is half-way from its first value to its last; less is earlier",
+        "order": order(SHARES, moved),
+        "nan": "the measure ends within .1 of where it began",
+        "training": f"{recipe.optimiser}, rate {recipe.rate:g}, batch {recipe.batch}",
+    }
+    return Scores("Order of events", "steps", values, parts={"before": counts}, notes=notes)
