@@ -1,4 +1,4 @@
-"""The command line: models, tasks, methods, run, show, export, import, demo, serve, bench.
+"""The command line: models, tasks, methods, run, train, show, export, import, measure, demo, serve, bench.
 
 Flags of `run` follow from the method's signature. Heavy imports stand inside the verbs, so that `--help` answers at once.
 A BadInput is one line and exit code 2; an interrupt is exit code 130, and what was finished is kept.
@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from workbench.dynamics import verb as training
 from workbench.errors import BadInput
 
 # In place of a task, for methods that need none.
@@ -55,6 +56,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     verb("methods", methods, "list the methods and their parameters")
     running = verb("run", run, "run a method on a model and a task; the result goes to the store")
     _run_flags(running, words)
+    training.flags(verb("train", train, "train small networks on bursty sequences until they learn in context, or do not"))
     showing = verb("show", show, "list the stored results, or show one")
     showing.add_argument("key", nargs="?", help="key of a result, or its first digits")
     showing.add_argument("--rows", type=int, default=15, help="cells to print (15)")
@@ -212,6 +214,17 @@ def run(asked: argparse.Namespace) -> None:
     model = load(asked.model, device=asked.device, dtype=asked.dtype)
     result = Store().compute(method, model, _pairs(asked, model), again=asked.again, **params)
     _print_result(result, asked.rows)
+    if asked.html:
+        _write_html([result], asked.html)
+
+
+def train(asked: argparse.Namespace) -> None:
+    """Train small networks, store the curve of their measures."""
+    from workbench.store import Store
+
+    result = training.run(asked)
+    Store().put(result)
+    print(f"\n{result.origin.caption()}")
     if asked.html:
         _write_html([result], asked.html)
 

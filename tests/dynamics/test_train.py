@@ -173,12 +173,27 @@ def test_a_folder_of_another_run_is_told(tmp_path):
     train(members(), RECIPE, steps=2, folder=tmp_path, **QUICK)
     with pytest.raises(BadInput, match=r"must be empty or hold the same run; got another one \(recipe\)"):
         train(members(), Recipe(batch=16), steps=2, folder=tmp_path, **QUICK)
+    with pytest.raises(BadInput, match=r"got another one \(every\)"):
+        train(members(), RECIPE, steps=2, folder=tmp_path, every=5, sequences=20)
     (tmp_path / "state.safetensors").write_bytes(b"nonsense")
     with pytest.raises(BadInput, match="must be a whole safetensors file"):
         train(members(), RECIPE, steps=2, folder=tmp_path, **QUICK)
     (tmp_path / "plan.json").write_text("[")
     with pytest.raises(BadInput, match="no plan that can be read"):
         train(members(), RECIPE, steps=2, folder=tmp_path, **QUICK)
+
+
+def test_an_end_between_two_evaluations_leaves_no_trace(tmp_path):
+    train(members(), RECIPE, steps=13, folder=tmp_path, **QUICK)
+    done = train(members(), RECIPE, steps=25, folder=tmp_path, **QUICK)
+    assert done.trace.steps.tolist() == [0, 10, 20, 25]
+    assert same(done, train(members(), RECIPE, steps=25, **QUICK))
+
+
+def test_a_run_is_not_taken_back(tmp_path):
+    train(members(), RECIPE, steps=4, folder=tmp_path, **QUICK)
+    with pytest.raises(BadInput, match=r"steps must be at least 4, which the run in .* has done; got 3"):
+        train(members(), RECIPE, steps=3, folder=tmp_path, **QUICK)
 
 
 def test_the_plan_is_json_that_says_what_is_trained(tmp_path):

@@ -78,7 +78,7 @@ class Study:
     def origin(self, model: None = None, pairs: None = None, **params: Any) -> Origin:
         """The Origin of the result that this call would give: no model, and the setting as the task."""
         bound = self.bind(**params)
-        setting, rest = _split(bound)
+        setting, rest = split(bound)
         device = rest.pop("device", "cpu")
         task = json.loads(canonical(dataclasses.asdict(setting)))
         params = json.loads(canonical(rest))
@@ -92,7 +92,7 @@ class Study:
             NotFinite: When a network diverges.
         """
         origin = self.origin(**params)
-        setting, rest = _split(self.bind(**params))
+        setting, rest = split(self.bind(**params))
         recipe = Recipe(**{one.name: rest.pop(one.name) for one in dataclasses.fields(Recipe)})
         return self.run(setting, recipe, **rest).replace(origin=origin)
 
@@ -101,7 +101,7 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _split(bound: Mapping[str, Any]) -> tuple[Setting, dict[str, Any]]:
+def split(bound: Mapping[str, Any]) -> tuple[Setting, dict[str, Any]]:
     """The setting, and all parameters that are not its."""
     names = [one.name for one in dataclasses.fields(Setting)]
     return Setting(**{name: bound[name] for name in names}), {k: v for k, v in bound.items() if k not in names}

@@ -82,12 +82,18 @@ def train(
     recipe = recipe or Recipe()
     one_of("architecture", architecture, ARCHITECTURES)
     _check(members, steps, every, keep, sequences)
-    with _Run(list(members), recipe, architecture, sequences, torch.device(device)) as run:
+    with _Run(list(members), recipe, architecture, sequences, every, torch.device(device)) as run:
         kept = None if folder is None else Folder(Path(folder), run.plan())
         if kept is not None:
             run.restore(kept.state())
+            _at_least_done(steps, run.step, folder)
         _drive(run, steps, every, set(keep), kept, watch)
         return Trained(run.trace(), {name: values.clone() for name, values in run.parameters().items()})
+
+
+def _at_least_done(steps: int, done: int, folder: str | Path) -> None:
+    if steps < done:
+        raise BadInput(f"steps must be at least {done}, which the run in {folder} has done; got {steps}. Use another folder.")
 
 
 def _drive(
@@ -143,8 +149,17 @@ class _Run:
     PyTorch would use. A stack of a few networks stays in a core's cache. A GPU takes all networks in one stack.
     """
 
-    def __init__(self, members: list[Member], recipe: Recipe, architecture: str, sequences: int, device: torch.device):
+    def __init__(
+        self,
+        members: list[Member],
+        recipe: Recipe,
+        architecture: str,
+        sequences: int,
+        every: int,
+        device: torch.device,
+    ):
         self.members, self.recipe, self.architecture, self.sequences = members, recipe, architecture, sequences
+        self.every = every
         self._threads = torch.get_num_threads()
         size = GROUP if device.type == "cpu" else len(members)
         if device.type == "cpu":
@@ -175,6 +190,7 @@ class _Run:
             "architecture": self.architecture,
             "recipe": asdict(self.recipe),
             "sequences": self.sequences,
+            "every": self.every,
             "members": [asdict(member) for member in self.members],
         }
         return json.loads(canonical(made))
@@ -196,8 +212,8 @@ class _Run:
         return {name: torch.cat([one[name] for one in each]) for name in each[0]}
 
     def trace(self) -> Trace:
-        """The measures so far."""
-        steps = sorted(self.stacks[0].found)
+        """The measures so far; that of an earlier end which is no place of an evaluation is left out."""
+        steps = sorted(step for step in self.stacks[0].found if step % self.every == 0 or step == self.step)
         values = np.concatenate([np.stack([stack.found[step] for step in steps], 1) for stack in self.stacks])
         return Trace(self.members, np.array(steps), values[..., 0], values[..., 1])
 
