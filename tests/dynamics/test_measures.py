@@ -50,8 +50,12 @@ def test_answers_among_the_labels_shown():
     assert loss == pytest.approx([float(torch.tensor(whole).log())] * 2)
 
 
+def test_units_above_zero_are_alive():
+    assert measures.alive(torch.tensor([[[0.0, 1, 2, 0], [0, 0, 0, 0]]])).tolist() == [[0.5, 0]]
+
+
 def test_all_that_is_taken_is_described():
-    seen = Seen(torch.zeros(1, 2, 6), torch.zeros(1, 2, 7, 7), torch.zeros(1, 2, 7))
+    seen = Seen(torch.zeros(1, 2, 6), torch.zeros(1, 2, 7, 7), torch.zeros(1, 2, 7), torch.zeros(1, 2, 5))
     taken = measures.of_context(seen, BATCH)
     assert {*taken, "loss", "ic2", "iw"} == set(measures.MEASURES)
     assert {values.shape for values in taken.values()} == {(1, 2)}

@@ -112,7 +112,24 @@ def test_seeds_that_learnt_are_counted():
     result = STUDIES["reddy_saddle"](**ASKED["reddy_saddle"])
     assert result.values.labels.values.tolist() == [4, 8, 12]
     assert result.parts["learned"].values.tolist() == [0, 0, 0]
-    assert result.notes["learned"].startswith("L=4: 0 of 2")
+    assert result.notes["learned"].startswith("L=4: 0 of 2 (0 dead), L=8: 0 of 2 (0 dead)")
+
+
+def test_dead_networks_are_counted(monkeypatch):
+    """Biases that put out the first hidden layer leave nothing alive."""
+    from workbench.dynamics import stack
+
+    real = stack.Stack.__init__
+
+    def killed(self, *given):
+        real(self, *given)
+        parameters = self.parameters()
+        parameters["hidden3.bias"].fill_(-100.0)
+
+    monkeypatch.setattr(stack.Stack, "__init__", killed)
+    result = STUDIES["reddy_saddle"](**{**ASKED["reddy_saddle"], "factors": ("2",)})
+    assert result.parts["dead"].values.tolist() == [2]
+    assert "(2 dead)" in result.notes["learned"]
 
 
 def test_a_killed_study_keeps_finished_groups(monkeypatch):

@@ -169,6 +169,13 @@ def test_heads_of_few_numbers_are_trained_alike(architecture):
     assert ("labels" in done.parameters) == (architecture == "three")
 
 
+def test_networks_without_biases_begin_as_those_with():
+    given = {"steps": 1, **QUICK}
+    without = train(members(), RECIPE, architecture="unbiased", **given)
+    assert not [name for name in without.parameters if name.endswith("bias")]
+    assert np.array_equal(without.trace.mean[:, 0], train(members(), RECIPE, **given).trace.mean[:, 0])
+
+
 def test_a_folder_of_another_run_is_told(tmp_path):
     train(members(), RECIPE, steps=2, folder=tmp_path, **QUICK)
     with pytest.raises(BadInput, match=r"must be empty or hold the same run; got another one \(recipe\)"):
@@ -212,7 +219,7 @@ def test_the_plan_is_json_that_says_what_is_trained(tmp_path):
         ({"members": [Member(SMALL, -1)]}, "seed must be at least 0"),
         ({"steps": 0}, "steps must be at least 1"),
         ({"keep": [-1]}, "a step to keep must be at least 0"),
-        ({"architecture": "lstm"}, "architecture must be one of 'attention', 'three', 'two'"),
+        ({"architecture": "lstm"}, "architecture must be one of 'attention', 'unbiased', 'three', 'two'"),
     ],
 )
 def test_what_cannot_be_trained_is_told(changes, said):

@@ -69,7 +69,7 @@ def test_the_papers_own_setting_is_a_preset(say):
         (["--with", "noise"], "--with must be NAME=VALUE; got 'noise'."),
         (["--with", "seeds=2"], "--with must be one of"),
         (["--with", "burst=x"], "reddy: burst must be int; got 'x'."),
-        (["--with", "architecture=lstm"], "architecture must be one of 'attention', 'three', 'two'; got 'lstm'."),
+        (["--with", "architecture=lstm"], "architecture must be one of 'attention', 'unbiased', 'three', 'two'; got 'lstm'."),
         (["--keep", "5,-1"], "keep must be steps, as in '0,500,1000'; got '5,-1'."),
         (["--preset", "quick"], "preset must be one of 'fast', 'paper'; got 'quick'."),
         (["--seeds", "0"], "seeds must be at least 1; got 0."),

@@ -27,6 +27,7 @@ MEASURES = {
     "ila1": "layer 1: attention from a label to the item before it (ILA1)",
     "tla2": "layer 2: attention from the last item to labels (TLA2)",
     "tila2": "layer 2: attention from the last item to labels of items of its class (TILA2)",
+    "alive": "classifier: share of the last hidden layer's units above 0; at 0 the network is dead, not slow",
 }
 
 
@@ -66,6 +67,11 @@ def cross_entropy(logits: Float[Tensor, "network batch label"], batch: Batch) ->
     return -logits.log_softmax(-1).gather(-1, batch.right.unsqueeze(-1)).squeeze(-1)
 
 
+def alive(hidden: Float[Tensor, "network batch unit"]) -> PerSequence:
+    """Share of the last hidden layer's units above 0. A network with none says the same to all and learns no more."""
+    return (hidden > 0).float().mean(-1)
+
+
 def of_context(seen: Seen, batch: Batch) -> dict[str, PerSequence]:
     """Every measure that is taken on sequences of new classes."""
     return {
@@ -75,4 +81,5 @@ def of_context(seen: Seen, batch: Batch) -> dict[str, PerSequence]:
         "ila1": item_label(seen.first),
         "tla2": target_labels(seen.second),
         "tila2": target_item_label(seen.second, batch),
+        "alive": alive(seen.hidden),
     }

@@ -147,7 +147,8 @@ def _forward(
     matches = first @ (content @ content[:, :, -1].unsqueeze(-1))
     added = parameters["labels"].view(-1, 1, 1, 1) * label
     second = attend(parameters["match"].view(-1, 1, 1, 1) * matches.mT + added, 2, nudges)
-    return Seen(classifier(parameters, (second @ content).squeeze(2)), first, second.squeeze(2))
+    logits, hidden = classifier(parameters, (second @ content).squeeze(2))
+    return Seen(logits, first, second.squeeze(2), hidden)
 
 
 def _two_shapes(setting: Setting) -> Shapes:

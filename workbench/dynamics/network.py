@@ -58,11 +58,14 @@ class Seen:
         logits: Of the last token's label.
         first: The first layer's attention, rows sum to 1.
         second: The second layer's attention of the last token.
+        hidden: The classifier's last hidden layer. All zeros is a network that is dead: it says the same to all, and no
+            gradient moves it any more.
     """
 
     logits: Float[Tensor, "network batch label"]
     first: Float[Tensor, "network batch pos pos"]
     second: Float[Tensor, "network batch pos"]
+    hidden: Float[Tensor, "network batch unit"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,11 +121,16 @@ def classifier_shapes(into: int, width: int, labels: int) -> Shapes:
     return {**made, "readout": (width, labels)}
 
 
-def classifier(parameters: Parameters, seen: Float[Tensor, "network batch d_in"]) -> Float[Tensor, "network batch label"]:
-    """Three ReLU layers, each with one bias for all its units, and a linear readout."""
+def classifier(
+    parameters: Parameters, seen: Float[Tensor, "network batch d_in"]
+) -> tuple[Float[Tensor, "network batch label"], Float[Tensor, "network batch unit"]]:
+    """Three ReLU layers, each with one bias for all its units or none, and a linear readout; logits, last hidden layer."""
     for layer in range(1, DEPTH + 1):
-        seen = torch.relu(seen @ parameters[f"hidden{layer}.weight"] + parameters[f"hidden{layer}.bias"].view(-1, 1, 1))
-    return seen @ parameters["readout"]
+        seen = seen @ parameters[f"hidden{layer}.weight"]
+        if f"hidden{layer}.bias" in parameters:
+            seen = seen + parameters[f"hidden{layer}.bias"].view(-1, 1, 1)
+        seen = torch.relu(seen)
+    return seen @ parameters["readout"], seen
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...], spread: float) -> np.ndarray:
@@ -175,7 +183,8 @@ def _attention_forward(
     second = attend((on_direct + first @ on_moved).mT, 2, nudges)
     read, read_moved = (torch.cat([second, second @ first], 2) @ x).unbind(2)
     out = last + (read + read_moved @ value1) @ value2
-    return Seen(classifier(parameters, out), first, second.squeeze(2))
+    logits, hidden = classifier(parameters, out)
+    return Seen(logits, first, second.squeeze(2), hidden)
 
 
 def attend(
@@ -191,4 +200,14 @@ def attend(
     return (scores if mask is None else scores + mask).softmax(-1)
 
 
+def _unbiased_shapes(setting: Setting) -> Shapes:
+    return {name: shape for name, shape in _attention_shapes(setting).items() if not name.endswith("bias")}
+
+
+def _unbiased_initial(setting: Setting, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {name: values for name, values in _attention_initial(setting, rng).items() if not name.endswith("bias")}
+
+
 ATTENTION = Architecture("attention", _attention_shapes, _attention_initial, _attention_forward)
+# One bias for a whole layer can kill the layer, which looks like a plateau for ever; without biases none died.
+UNBIASED = Architecture("unbiased", _unbiased_shapes, _unbiased_initial, _attention_forward)

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -96,6 +97,7 @@ def saddle(
     recipe: Recipe,
     *,
     factors: str | Sequence[str] = ("1", "4"),
+    architecture: Literal["attention", "unbiased"] = "attention",
     steps: int = 4000,
     every: int = 100,
     seeds: int = 6,
@@ -106,18 +108,21 @@ def saddle(
 
     Convention: with L > N a network can first learn which labels are shown, and that opens the way to the rest; with L = N
     this step is missing. One seed says nothing here: compare how many of 6 or more learn. Learnt: ic of .9 or more at the end.
+    A network is dead when no unit of its last hidden layer answers to any test sequence; it is stuck for another reason than
+    the missing step. The one bias per layer does that with L = N; 'unbiased' networks live.
 
     Args:
         setting: The task; labels is replaced by items times a factor.
         recipe: How networks are trained.
         factors: L / N, several.
+        architecture: The network of 'attention', or the same 'unbiased'.
         steps: Steps of training.
         every: Steps between evaluations.
         seeds: Networks per factor, of seeds that follow each other.
         seed: The first.
         device: Where to compute.
     Returns:
-        Scores (labels, seed): share right on new classes at the end. parts learned (labels): how many seeds learnt;
+        Scores (labels, seed): share right on new classes at the end. parts learned and dead (labels): how many seeds are;
         transition (labels, seed): the step half-way, NaN where ic did not rise.
     Raises:
         BadInput: When a factor is no whole number, or the classes are no multiple of the labels.
@@ -128,21 +133,23 @@ def saddle(
     for word in listed:
         at_least("a factor", int(word), 1)
     labels = [setting.items * int(word) for word in listed]
-    final, moved = [], []
+    final, moved, living = [], [], []
     for count in labels:
         members = seeded(dataclasses.replace(setting, labels=count), seed, seeds)
-        trace = traces(members, recipe, steps, every, device)
+        trace = traces(members, recipe, steps, every, device, architecture)
         final.append(trace.of("ic")[:, -1])
+        living.append(trace.of("alive")[:, -1])
         moved.append(half_ways(trace.steps, trace.mean)[list(MEASURES).index("ic")])
     coords = {"labels": labels, "seed": np.arange(seed, seed + seeds)}
     ends = xr.DataArray(np.stack(final), dims=("labels", "seed"), coords=coords)
     learned = (ends >= LEARNED).sum("seed")
-    told = ", ".join(f"L={count}: {int(number)} of {seeds}" for count, number in zip(labels, learned.values, strict=True))
+    dead = (ends.copy(data=np.stack(living)) == 0).sum("seed")
+    told = [f"L={count}: {int(learned[at])} of {seeds} ({int(dead[at])} dead)" for at, count in enumerate(labels)]
     notes = {
         "sign": f"share right on new classes after {steps} steps; by guessing among the labels shown {1 / setting.items:.3f}",
-        "learned": f"{told} seeds with {LEARNED} or more; N={setting.items}",
+        "learned": f"{', '.join(told)} with {LEARNED} or more; N={setting.items}",
     }
-    parts = {"learned": learned, "transition": ends.copy(data=np.stack(moved))}
+    parts = {"learned": learned, "dead": dead, "transition": ends.copy(data=np.stack(moved))}
     return Scores("Learning with as many labels as items, and with more", "share right", ends, parts=parts, notes=notes)
 
 

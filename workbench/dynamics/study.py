@@ -148,7 +148,7 @@ def course(
     setting: Setting,
     recipe: Recipe,
     *,
-    architecture: Literal["attention", "three", "two"] = "attention",
+    architecture: Literal["attention", "unbiased", "three", "two"] = "attention",
     to_previous: int | float = 0.0,
     to_labels: int | float = 0.0,
     steps: int = 1500,
@@ -165,7 +165,7 @@ def course(
     Args:
         setting: The task.
         recipe: How networks are trained.
-        architecture: The two-layer network of 'attention', or the induction head of 'three' or 'two' numbers.
+        architecture: The two-layer network of 'attention', the same 'unbiased', or the head of 'three' or 'two' numbers.
         to_previous: Added to the first layer's scores from each token to the one before; see `network.Nudge`.
         to_labels: Added to the second layer's scores of labels.
         steps: Steps of training.

@@ -20,12 +20,12 @@ from torch import Tensor
 from workbench import progress
 from workbench.dynamics.checkpoints import Folder
 from workbench.dynamics.nested import THREE, TWO
-from workbench.dynamics.network import ATTENTION
+from workbench.dynamics.network import ATTENTION, UNBIASED
 from workbench.dynamics.stack import Member, Recipe, Stack, Trace
 from workbench.errors import BadInput, at_least, one_of
 from workbench.result import canonical
 
-ARCHITECTURES = {kind.name: kind for kind in (ATTENTION, THREE, TWO)}
+ARCHITECTURES = {kind.name: kind for kind in (ATTENTION, UNBIASED, THREE, TWO)}
 # What all networks of a run share: it decides the shapes.
 SHARED = ("labels", "items", "dim", "longest", "novel")
 SAVE_EVERY = 30.0
@@ -68,7 +68,7 @@ def train(
         every: Steps between evaluations; there is one before the first step and one after the last.
         keep: Steps after which the parameters are written to `folder`, one file each.
         folder: Where the run is kept, so that the same call goes on with it; None keeps nothing.
-        architecture: 'attention', or the head of 'three' or 'two' numbers of `nested`.
+        architecture: 'attention', the same 'unbiased', or the head of 'three' or 'two' numbers of `nested`.
         sequences: Test sequences per measure.
         device: Where to compute; the numbers repeat to the last bit on 'cpu', whatever the number of threads.
         watch: Called with the measures after each evaluation.

@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.errors import BadInput
 
-SHOWN = ("loss", "ic", "ic2", "iw", "cla", "ila1", "tla2", "tila2")
+SHOWN = ("loss", "ic", "ic2", "iw", "cla", "ila1", "tla2", "tila2", "alive")
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
