@@ -21,9 +21,10 @@ _HOME = {
     "STUDIES": "phases",
     "Setting": "bursty",
     "Worlds": "bursty",
+    "shipped": "example",
 }
 
-__all__ = ["STUDIES", "Member", "Nudge", "Recipe", "Setting", "Worlds"]
+__all__ = ["STUDIES", "Member", "Nudge", "Recipe", "Setting", "Worlds", "shipped"]
 
 
 def __getattr__(name: str) -> Any:
