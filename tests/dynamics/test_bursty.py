@@ -44,7 +44,9 @@ def test_a_batch_depends_on_seed_and_step_alone():
     assert torch.equal(alone.batch(7, 5).tokens, alone.batch(7, 5).tokens)
     assert not torch.equal(alone.batch(7, 5).tokens, alone.batch(8, 5).tokens)
     assert not torch.equal(alone.batch(0, 5).tokens, alone.test("ic", 5).tokens)
-    assert not torch.equal(alone.batch(7, 5).tokens[0], among.batch(7, 5).tokens[1])
+    one, other = Worlds([SMALL, SMALL], [1, 2]).batch(7, 50).context
+    assert not torch.equal(one, other)
+    assert not torch.equal(alone.batch(0, 50).context, alone.test("ic", 50).context)
 
 
 def test_a_token_is_its_place_and_its_content():

@@ -89,7 +89,8 @@ def test_a_curve_is_the_mean_of_its_seeds():
     assert np.allclose(result.upper - result.values, np.abs(own[:, 0] - own[:, 1]) / 2)
     assert np.array_equal(result.parts["seeds"], own)
     assert result.values.step.values.tolist() == [0, 2, 4, 6]
-    assert set(result.values.series.values) == set(MEASURES) - {"loss"}
+    assert set(result.values.series.values) == set(MEASURES) - {"loss", "alive"}
+    assert "warning" not in result.notes
     alone = STUDIES["reddy"](**{**SHORT, "seeds": 1})
     assert alone.lower is None
     assert np.allclose(alone.values, own[:, 0])
@@ -130,6 +131,7 @@ def test_dead_networks_are_counted(monkeypatch):
     result = STUDIES["reddy_saddle"](**{**ASKED["reddy_saddle"], "factors": ("2",)})
     assert result.parts["dead"].values.tolist() == [2]
     assert "(2 dead)" in result.notes["learned"]
+    assert "seeds 0, 1 answers to nothing" in STUDIES["reddy"](**SHORT).notes["warning"]
 
 
 def test_a_killed_study_keeps_finished_groups(monkeypatch):

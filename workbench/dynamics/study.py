@@ -31,8 +31,8 @@ from workbench.result import Curve, Origin, Result, Scores, canonical
 SOURCE = "Reddy 2023, arXiv:2312.03002"
 # Networks trained at once; a group that is finished survives a kill.
 AT_ONCE = 16
-# Measures that are told together: all but the loss, which has another unit.
-SHARES = [name for name in MEASURES if name != "loss"]
+# Measures that are told together: all but the loss, which has another unit, and life, which is a condition.
+SHARES = [name for name in MEASURES if name not in ("loss", "alive")]
 _FIELDS = {
     one.name: (one.type, getattr(made, one.name))
     for made in (Setting.fast(), Recipe.fast())
@@ -175,7 +175,7 @@ def course(
         device: Where to compute.
     Returns:
         Curve (series, step) in shares, mean ± 1 s.e. over seeds; parts transition (seed), in steps, NaN where in-context
-        accuracy did not rise, and seeds (series, seed, step).
+        accuracy did not rise; seeds (series, seed, step); loss and alive (seed, step).
     """
     members = seeded(setting, seed, seeds, Nudge(to_previous, to_labels))
 
@@ -203,12 +203,18 @@ def curve_of(trace: Trace, recipe: Recipe) -> Curve:
         "training": f"{recipe.optimiser}, rate {recipe.rate:g}, batch {recipe.batch}",
         **{name: MEASURES[name] for name in SHARES},
     }
+    dead = [seed for seed, alive in zip(numbers, trace.of("alive")[:, -1], strict=True) if alive == 0]
+    if dead:
+        notes["warning"] = f"dead, not slow: the classifier of seeds {', '.join(map(str, dead))} answers to nothing any more"
     parts = {
         "transition": xr.DataArray(moved, dims=("seed",), coords={"seed": numbers}),
         "seeds": xr.DataArray(
             each, dims=("series", "seed", "step"), coords={"series": SHARES, "seed": numbers, "step": trace.steps}
         ),
-        "loss": xr.DataArray(trace.of("loss"), dims=("seed", "step"), coords={"seed": numbers, "step": trace.steps}),
+        **{
+            name: xr.DataArray(trace.of(name), dims=("seed", "step"), coords={"seed": numbers, "step": trace.steps})
+            for name in ("loss", "alive")
+        },
     }
     band = {} if error is None else {"lower": centre - error, "upper": centre + error}
     return Curve("Progress of in-context learning", "share", centre, **band, parts=parts, notes=notes)
