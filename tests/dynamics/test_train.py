@@ -62,11 +62,12 @@ def test_the_number_of_threads_changes_no_bit():
 
 @pytest.mark.parametrize("recipe", [RECIPE, Recipe("sgd", 0.05, batch=16)])
 def test_a_run_that_goes_on_has_the_numbers_of_one_never_interrupted(tmp_path, recipe):
-    whole = train(members(), recipe, steps=40, **QUICK)
-    train(members(), recipe, steps=20, folder=tmp_path, **QUICK)
-    assert same(train(members(), recipe, steps=40, folder=tmp_path, **QUICK), whole)
+    some = members(6)  # two stacks
+    whole = train(some, recipe, steps=40, **QUICK)
+    train(some, recipe, steps=20, folder=tmp_path, **QUICK)
+    assert same(train(some, recipe, steps=40, folder=tmp_path, **QUICK), whole)
     # Once more: nothing is left to do.
-    assert same(train(members(), recipe, steps=40, folder=tmp_path, **QUICK), whole)
+    assert same(train(some, recipe, steps=40, folder=tmp_path, **QUICK), whole)
 
 
 KILLED = """
@@ -144,6 +145,14 @@ def test_one_step_is_the_optimisers():
         ours = train([Member(SMALL, 5)], recipe, steps=3, **QUICK).parameters
         for name, values in own.items():
             assert torch.allclose(ours[name], values, atol=2e-6), (recipe, name)
+
+
+def test_errors_are_standard_errors_of_the_mean():
+    trace = train(members(), RECIPE, steps=1, every=10, sequences=50).trace
+    at = list(measures.MEASURES).index("cla")
+    share, error = trace.mean[..., at], trace.error[..., at]
+    assert (share > 0).any()
+    assert np.allclose(error, np.sqrt(share * (1 - share) / 49))
 
 
 def test_what_diverges_is_named():

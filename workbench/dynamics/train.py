@@ -146,7 +146,8 @@ class _Run:
     """All networks of a run, as stacks that are worked on at once; entered and left as a context.
 
     Products this small are slower on two threads than on one: each stack has one thread, and there are as many at work as
-    PyTorch would use. A stack of a few networks stays in a core's cache. A GPU takes all networks in one stack.
+    PyTorch would use. A stack of a few networks stays in a core's cache. A GPU takes all networks in one stack. While it is
+    entered PyTorch's number of threads is 1 in the whole process.
     """
 
     def __init__(
