@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -155,11 +156,17 @@ def test_errors_are_standard_errors_of_the_mean():
     assert np.allclose(error, np.sqrt(share * (1 - share) / 49))
 
 
-def test_what_diverges_is_named():
-    with pytest.raises(
-        NotFinite, match=r"the loss of network [0-4] \(seed \d\) must stay finite; got .* at step \d+. Use a smaller"
-    ):
-        train([Member(SMALL, seed) for seed in range(5)], Recipe("sgd", 1e4, batch=16), steps=50, **QUICK)
+def test_what_diverges_is_named_at_the_step_it_does():
+    said = r"the loss of network ([0-4]) \(seed \1\) must stay finite; got .* at step (\d+). Use a smaller rate than 10000.0"
+    with pytest.raises(NotFinite) as caught:
+        train([Member(SMALL, seed) for seed in range(5)], Recipe("sgd", 1e4, batch=16), steps=500, every=500, sequences=20)
+    network, step = map(int, re.fullmatch(said + r"\.", str(caught.value)).groups())
+    assert 1 <= step < 50
+    # Alone it goes as far, and no farther.
+    alone = [Member(SMALL, network)]
+    train(alone, Recipe("sgd", 1e4, batch=16), steps=step - 1, every=500, sequences=20)
+    with pytest.raises(NotFinite, match=rf"network 0 \(seed {network}\) .* at step {step}\."):
+        train(alone, Recipe("sgd", 1e4, batch=16), steps=step + 9, every=500, sequences=20)
 
 
 def test_evaluation_does_not_touch_the_training():

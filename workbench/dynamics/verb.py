@@ -42,7 +42,7 @@ def run(asked: argparse.Namespace) -> Any:
     setting, rest = split(study.bind(**params))
     recipe = Recipe(**{name: rest[name] for name in Recipe.__dataclass_fields__})
     members = seeded(setting, asked.seed, asked.seeds, Nudge(rest["to_previous"], rest["to_labels"]))
-    folder = asked.out or home() / "dynamics" / digest(members, recipe, rest["architecture"])
+    folder = asked.out or home() / "dynamics" / digest(members, recipe, rest["architecture"], asked.every)
     print(f"Networks of {asked.seeds} seeds; the run is kept in {folder}\n{_head(asked.seeds)}")
     trained = train(
         members, recipe, steps=asked.steps, every=asked.every, keep=_steps(asked.keep), folder=folder,
