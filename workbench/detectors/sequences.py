@@ -43,7 +43,7 @@ def repeated(model: Any, n: int, seed: int, length: int = 25, copies: int = 4) -
     start = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
     fits(model, len(start) + length * copies)
     rng = random.Random(f"repeated:{seed}")
-    pool = ordinary_tokens(tokenizer, rng, length)
+    pool = ordinary_tokens(tokenizer, "repeated tokens", rng, length)
     return torch.tensor([start + rng.sample(pool, length) * copies for _ in range(n)])
 
 
@@ -52,7 +52,7 @@ def few(model: Any, n: int, seed: int, alphabet: int = 5, length: int = 96) -> T
     tokenizer = tokenizer_of(model)
     fits(model, length)
     rng = random.Random(f"few:{seed}")
-    pool = ordinary_tokens(tokenizer, rng, alphabet)
+    pool = ordinary_tokens(tokenizer, "few tokens", rng, alphabet)
     return torch.tensor([rng.choices(rng.sample(pool, alphabet), k=length) for _ in range(n)])
 
 

@@ -77,7 +77,8 @@ class Shell:
         self.location = location
         # In the background: else the page would show itself busy three times a second.
         self._ticker = PeriodicCallback(callback=self.view.refresh, period=TICK, background=True)
-        self._ticker.start()
+        # What is changed before the page has loaded never reaches the browser: an answer that comes at once waits for it.
+        pn.state.onload(self._ticker.start)
 
     @property
     def theme(self) -> str:

@@ -50,7 +50,7 @@ def make(
     tokenizer = tokenizer_of(model)
     rng = random.Random(f"repeated_tokens:{seed}")
     needed = 2 * length if corruption == "copy" else length + 1
-    pool = ordinary_tokens(tokenizer, rng, needed)
+    pool = ordinary_tokens(tokenizer, "repeated_tokens", rng, needed)
     start = [tokenizer.bos_token_id] if bos and tokenizer.bos_token_id is not None else []
 
     def draw(index: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -74,7 +74,7 @@ def one_token_words(tokenizer: Any, task: str, lists: Iterable[str], least: int)
     return found
 
 
-def ordinary_tokens(tokenizer: Any, rng: random.Random, needed: int) -> list[int]:
+def ordinary_tokens(tokenizer: Any, what: str, rng: random.Random, needed: int) -> list[int]:
     """Random tokens that are text: no special or added ones, no pieces of a character; at least as many as needed.
 
     Raises:
@@ -86,7 +86,7 @@ def ordinary_tokens(tokenizer: Any, rng: random.Random, needed: int) -> list[int
     pool = [token for token in drawn if _is_text(tokenizer.decode([token]))]
     if len(pool) < needed:
         raise BadInput(
-            f"the ordinary tokens of this tokenizer must be at least {needed}; got {len(pool)}. Take a smaller length."
+            f"{what}: the ordinary tokens of this tokenizer must be at least {needed}; got {len(pool)}. Take a smaller length."
         )
     return pool
 
