@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -54,3 +55,25 @@ def test_files_that_are_not_there_are_told(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "FOLDERS", [tmp_path, tmp_path])
     with pytest.raises(BadInput, match=r"must hold the trained network; got no run.json"):
         shipped.__wrapped__()
+
+
+def test_attention_before_and_after():
+    """After it, labels look at their items in the first layer, and the last item at its label in the second."""
+    steps = [shipped().steps[0], shipped().steps[-1]]
+    before, after = module.attention(steps, 64).values.values
+    items = shipped().setting.items
+    assert before.shape == (2 * items + 2, 2 * items + 1)
+    assert np.allclose(np.concatenate([before, after]).sum(-1), 1, atol=1e-5)
+    to_item = [[part[2 * at + 1, 2 * at] for at in range(items)] for part in (before, after)]
+    assert np.mean(to_item[0]) < 0.3
+    assert np.mean(to_item[1]) > 0.8
+    ila1 = shipped().trace.of("ila1")[0, -1]
+    assert np.mean(to_item[1]) == pytest.approx(ila1, abs=0.03)
+    with pytest.raises(BadInput, match="step must be one of"):
+        module.attention([7])
+
+
+def test_the_course_is_the_run_that_was_measured():
+    found = module.course()
+    assert found.values.sel(series="ic").values.tolist() == shipped().trace.of("ic")[0].tolist()
+    assert found.lower is None

@@ -13,7 +13,7 @@ from workbench.plots import text
 from workbench.plots.axis import axis
 from workbench.result import Scores
 
-_PANEL_DIMS = ("site", "measure", "metric", "item", "detector")
+_PANEL_DIMS = ("site", "measure", "metric", "item", "detector", "step")
 _REDUCED_FIRST = ("pos", "head", "component")
 _MOST_PANELS = 12
 
