@@ -69,7 +69,10 @@ def test_every_method_runs_and_is_stored(run, wordy, name, tmp_path):
         "channel_scale": {"source": ("--pairs", str(named)), "words": ("--channel", "0.1.2")},
         "direct_paths": {"source": ("--pairs", str(named)), "words": ("--reader", "2.1")},
         "heads": {"words": ("--examples", "2", "--length", "4", "--copies", "2")},
-        "in_context": {"model": wordy, "words": ("--examples", "2", "--length", "20", "--early", "3", "--late", "15")},
+        "in_context": {
+            "model": wordy,
+            "words": ("--examples", "2", "--length", "20", "--early", "3", "--late", "15", "--window", "3"),
+        },
         "repeat_surprisal": {"model": wordy, "words": ("--listed", "3", "--examples", "2", "--sentences", "1")},
         "retrieval": {"model": wordy, "words": ("--lengths", "64", "--depths", "1", "--needles", "1")},
         "list_recall": {"model": wordy, "words": ("--channel", "0.1.2", "--objects", "2,3", "--prompts", "4")},
