@@ -30,6 +30,12 @@ def gain(norm: Any) -> Float[Tensor, "d_model"]:
     return 1.0 + norm.weight if norm.uses_weight_offset else norm.weight
 
 
+def folded(model: Any) -> Float[Tensor, "d_model vocab"]:
+    """The unembedding with the final norm's gain folded in, and the mean direction taken out where that norm centres."""
+    weight = model.W_U.detach().float() * gain(model.ln_final).detach().float().unsqueeze(-1)
+    return weight if model.ln_final.uses_rms_norm else weight - weight.mean(0)
+
+
 def scale_of(norm: Any, stream: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos 1"]:
     """What a norm divides this stream by."""
     seen: list[Tensor] = []

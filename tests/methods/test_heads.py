@@ -14,6 +14,7 @@ from workbench.hooks import end_logits, read, writing
 from workbench.methods import METHODS
 from workbench.plots import heads_table
 from workbench.sites import Site
+from workbench.unembed import folded
 
 HEADS = METHODS["heads"]
 SMALL = {"examples": 3, "length": 4, "copies": 3}
@@ -41,7 +42,7 @@ def test_eigenvalues_are_those_of_the_whole_matrix(model_of, family):
     heads = Heads(model)
     found = outputs.eigenvalue_copying(heads)
     for layer, head in ((0, 1), (2, 3)):
-        whole = model.W_E @ heads.reading(layer, "v")[head] @ heads.writing(layer)[head] @ outputs.unembedding(model)
+        whole = model.W_E @ heads.reading(layer, "v")[head] @ heads.writing(layer)[head] @ folded(model)
         values = torch.linalg.eigvals(whole.detach().double())
         assert float(found[layer, head]) == pytest.approx(float(values.real.sum() / values.abs().sum()), abs=1e-3)
 

@@ -1,7 +1,5 @@
 """What heads write: whether they copy what they look at, whether they move the answer, and whether they turn those that do."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -9,7 +7,7 @@ from torch import Tensor
 from workbench.channels.evidence import Bench
 from workbench.channels.weights import Heads
 from workbench.sites import Site
-from workbench.unembed import gain
+from workbench.unembed import folded
 
 
 def eigenvalue_copying(heads: Heads) -> Float[Tensor, "layer head"]:
@@ -19,19 +17,13 @@ def eigenvalue_copying(heads: Heads) -> Float[Tensor, "layer head"]:
     Source: Elhage et al. 2021, https://transformer-circuits.pub/2021/framework (copying matrices).
     """
     model = heads.model
-    through = unembedding(model) @ model.W_E.detach().float()
+    through = folded(model) @ model.W_E.detach().float()
     rows = []
     for layer in range(heads.n_layers):
         small = heads.writing(layer) @ through @ heads.reading(layer, "v")
         values = torch.linalg.eigvals(small.cpu())
         rows.append(values.real.sum(-1) / values.abs().sum(-1).clamp(min=1e-30))
     return torch.stack(rows)
-
-
-def unembedding(model: Any) -> Float[Tensor, "d_model vocab"]:
-    """The unembedding with the final norm's gain folded in, and the mean direction taken out where that norm centres."""
-    folded = model.W_U.detach().float() * gain(model.ln_final).detach().float().unsqueeze(-1)
-    return folded if model.ln_final.uses_rms_norm else folded - folded.mean(0)
 
 
 def copying(

@@ -74,7 +74,8 @@ def run(
     found = from_weights(heads, slots, rotations, seed)
     notes = {
         "sign": "+ stands out: robust deviations of a component's composition score from its head's other components",
-        "null": f"{rotations} random bases of every head; {found.tried:,} components and readers tried",
+        "null": f"{rotations} random bases of every head, their largest 1 % by a fitted tail; {found.tried:,} components and "
+        "readers tried",
         "channels": f"{int((found.q <= rate).sum()):,} count at a rate of {rate:g} of chance findings",
     }
     if pairs is None:

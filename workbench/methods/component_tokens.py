@@ -13,7 +13,7 @@ from workbench.errors import at_least, within
 from workbench.methods.method import Method
 from workbench.pairs import Pairs, token_strings
 from workbench.result import Readout
-from workbench.unembed import gain
+from workbench.unembed import folded
 
 TITLE = "What a component says"
 # Random directions by which chance is told.
@@ -79,7 +79,7 @@ def embedding(model: Any) -> Float[Tensor, "vocab d_model"]:
 
 def unembedding(model: Any) -> Float[Tensor, "vocab d_model"]:
     """Every token's direction in the stream before the final norm's division, less their mean, of length 1."""
-    return _unit((model.W_U.detach().float() * gain(model.ln_final).detach().float().unsqueeze(-1)).T)
+    return _unit(folded(model).T)
 
 
 def _nearest(vectors: Float[Tensor, "vocab d_model"]) -> float:

@@ -18,6 +18,7 @@ from workbench.errors import BadInput, at_least
 from workbench.methods.method import Method
 from workbench.pairs import Pairs
 from workbench.result import Scores
+from workbench.unembed import folded
 
 TITLE = "Heads by what they do"
 LONGEST = 192
@@ -121,7 +122,7 @@ def _on_repeats(heads: Heads, n: int, length: int, copies: int, seed: int) -> Ea
     tokens = sequences.repeated(heads.model, n, seed, length, copies)
     wanted = {"duplicate token": attention.duplicates, "induction": attention.followers}
     found = measured(heads, tokens, torch.ones_like(tokens, dtype=torch.bool), _all(wanted), "heads: repeated tokens")
-    unembed = outputs.unembedding(heads.model)
+    unembed = folded(heads.model)
 
     def copies_it(tokens: Tensor, counted: Tensor, pattern: Tensor, z: Tensor, layer: int) -> Tensor:
         return outputs.copying(tokens, pattern, heads.wiring.scaled(layer, z), heads.wiring.out[layer], unembed)
