@@ -16,7 +16,7 @@ from workbench.hooks import end_logits, read, writing
 from workbench.known import ANIMALS, PLANS, PLANTS, WORDS, known_names, known_pairs, truth, wired
 from workbench.metrics import answers_of, logit_diff
 from workbench.models import load
-from workbench.models.load import DATA
+from workbench.models.find import DATA
 from workbench.rules import relevance
 from workbench.sites import Site
 

