@@ -35,6 +35,7 @@ UNITS = {
     "nats",
     "share of the gap",
     "share of prompts",
+    "share",
     "correlation",
     "composition score",
 }
@@ -52,6 +53,7 @@ ASKED = {
     "edge_pruning": {"steps": 20},
     "heads": {"examples": 2, "length": 4, "copies": 2},
     "in_context": {"examples": 2, "length": 20, "early": 3, "late": 15, "window": 3},
+    "induction": {"examples": 2, "length": 5, "copies": 2},
     "list_recall": {"channel": "0.1.2", "objects": "2,3", "prompts": 4},
     "repeat_surprisal": {"listed": "3", "examples": 2, "sentences": 1},
     "retrieval": {"lengths": "64", "depths": 1, "needles": 1},

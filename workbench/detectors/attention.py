@@ -28,20 +28,20 @@ def _mean(numbers: Float[Tensor, "batch head query"], rows: Rows) -> PerHead:
     return (numbers * rows.unsqueeze(1)).sum(-1) / rows.sum(-1, keepdim=True)
 
 
-def before(length: int) -> Bool[Tensor, "query key"]:
+def before(length: int, device: torch.device) -> Bool[Tensor, "query key"]:
     """Keys before the query."""
-    return torch.ones(length, length, dtype=torch.bool).tril(-1)
+    return torch.ones(length, length, dtype=torch.bool, device=device).tril(-1)
 
 
 def previous(tokens: Tokens) -> Mask:
     """The token before the query."""
     length = tokens.shape[1]
-    return torch.eye(length, dtype=torch.bool).roll(-1, 1).tril().expand(len(tokens), length, length)
+    return torch.eye(length, dtype=torch.bool, device=tokens.device).roll(-1, 1).tril().expand(len(tokens), length, length)
 
 
 def duplicates(tokens: Tokens) -> Mask:
     """Earlier copies of the query's token."""
-    return (tokens.unsqueeze(2) == tokens.unsqueeze(1)) & before(tokens.shape[1]).to(tokens.device)
+    return (tokens.unsqueeze(2) == tokens.unsqueeze(1)) & before(tokens.shape[1], tokens.device)
 
 
 def followers(tokens: Tokens, n: int = 1) -> Mask:
@@ -57,9 +57,8 @@ def followers(tokens: Tokens, n: int = 1) -> Mask:
         moved = torch.zeros_like(same)
         moved[:, back:, back + 1 :] = same[:, : same.shape[1] - back, : same.shape[2] - back - 1]
         found &= moved
-    return found & (
-        before(tokens.shape[1]).to(tokens.device) | torch.eye(tokens.shape[1], dtype=torch.bool, device=tokens.device)
-    )
+    # A token may have followed itself: the key at the query's own place counts.
+    return found & torch.ones_like(found).tril()
 
 
 def first_token(tokens: Tokens) -> Mask:
@@ -72,7 +71,7 @@ def first_token(tokens: Tokens) -> Mask:
 
 def later_sink(pattern: Pattern, counted: Rows) -> PerHead:
     """The largest mean share that one key after the first is given by the queries after it; at least 4 of them."""
-    rows = counted.unsqueeze(1).unsqueeze(-1) & before(pattern.shape[-1]).to(pattern.device)
+    rows = counted.unsqueeze(1).unsqueeze(-1) & before(pattern.shape[-1], pattern.device)
     given = (pattern * rows).sum(2) / rows.sum(2).clamp(min=1)
     enough = rows.sum(2) >= 4
     enough[..., 0] = False

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from workbench import progress
 from workbench.channels.weights import Heads
+from workbench.detectors import attention
 from workbench.hooks import Enough, end_logits, hooked
 from workbench.sites import Site, hook_point
 
@@ -27,6 +28,11 @@ Measure = Callable[
     ],
     Float[Tensor, "batch head"],
 ]
+
+
+def share(wanted: attention.Wanted) -> Measure:
+    """The mean share of attention on the keys that are wanted."""
+    return lambda tokens, counted, pattern, z, layer: attention.share_on(pattern, wanted(tokens), counted)
 
 
 def measured(

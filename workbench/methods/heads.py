@@ -13,7 +13,7 @@ from workbench.channels.evidence import Bench
 from workbench.channels.find import moving, whole_heads
 from workbench.channels.weights import Heads
 from workbench.detectors import attention, outputs, sequences
-from workbench.detectors.reading import Measure, measured
+from workbench.detectors.reading import Measure, measured, share
 from workbench.errors import BadInput, at_least
 from workbench.methods.method import Method
 from workbench.pairs import Pairs
@@ -113,10 +113,6 @@ def run(
 Each = dict[str, Float[Tensor, "sequence layer head"]]
 
 
-def _share(wanted: attention.Wanted) -> Measure:
-    return lambda tokens, counted, pattern, z, layer: attention.share_on(pattern, wanted(tokens), counted)
-
-
 def _on_repeats(heads: Heads, n: int, length: int, copies: int, seed: int) -> Each:
     """Detectors on random tokens that repeat; copying on their first copy, where each stands once."""
     tokens = sequences.repeated(heads.model, n, seed, length, copies)
@@ -148,7 +144,7 @@ def _on_text(heads: Heads, n: int, text: str, seed: int) -> Each:
 
 
 def _all(wanted: dict[str, attention.Wanted]) -> dict[str, Measure]:
-    return {name: _share(one) for name, one in wanted.items()}
+    return {name: share(one) for name, one in wanted.items()}
 
 
 def _on_pairs(heads: Heads, pairs: Pairs) -> tuple[Each, str]:
