@@ -69,6 +69,7 @@ def test_every_method_runs_and_is_stored(run, wordy, name, tmp_path):
         "channel_scale": {"source": ("--pairs", str(named)), "words": ("--channel", "0.1.2")},
         "direct_paths": {"source": ("--pairs", str(named)), "words": ("--reader", "2.1")},
         "heads": {"words": ("--examples", "2", "--length", "4", "--copies", "2")},
+        "induction": {"words": ("--examples", "2", "--length", "5", "--copies", "2")},
         "in_context": {
             "model": wordy,
             "words": ("--examples", "2", "--length", "20", "--early", "3", "--late", "15", "--window", "3"),

@@ -36,11 +36,13 @@ _HOME = {
     "custom": "workbench.tasks",
     "faithfulness": "workbench.methods",
     "figure": "workbench.plots",
+    "follow": "workbench.following",
     "heads_table": "workbench.plots",
     "load": "workbench.models",
     "read_circuit": "workbench.formats",
     "relevance": "workbench.rules",
     "report": "workbench.report",
+    "stack": "workbench.stacking",
     "table": "workbench.plots",
     "write_circuit": "workbench.formats",
 }

@@ -118,7 +118,10 @@ def _run_flags(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
 def _question_flags(parser: argparse.ArgumentParser) -> None:
     """Flags of the model and the task."""
     parser.add_argument(
-        "--model", default="smollm2-135m", help="catalogue name, hub name, folder, .gguf, tiny:NAME, known:NAME"
+        "--model",
+        default="smollm2-135m",
+        help="catalogue name, hub name, folder, .gguf, tiny:NAME, known:NAME, trained:NAME; "
+        "NAME@step700 is a checkpoint, NAME@step0,step700 and NAME@all are several",
     )
     parser.add_argument("--task", default="ioi", help="id of a task; `workbench tasks` lists them; 'weights' for no prompts")
     parser.add_argument("--pairs", type=Path, help="your own pairs instead of a task: .csv, .jsonl or .json")
@@ -196,9 +199,11 @@ def methods(asked: argparse.Namespace) -> None:
 
 
 def run(asked: argparse.Namespace) -> None:
-    """Run a method, print its top cells, store the result."""
+    """Run a method, on a model or along its checkpoints, print its top cells, store the result."""
+    from workbench.following import follow
     from workbench.methods import METHODS
     from workbench.models import load
+    from workbench.models.revisions import several
     from workbench.params import parse
     from workbench.store import Store
 
@@ -211,8 +216,14 @@ def run(asked: argparse.Namespace) -> None:
             params[name] = given if isinstance(given, bool) else parse(given, parameter.annotation)
     method.bind(**params)
     _check_task(asked)
-    model = load(asked.model, device=asked.device, dtype=asked.dtype)
-    result = Store().compute(method, model, _pairs(asked, model), again=asked.again, **params)
+    checkpoints = several(asked.model)
+    if checkpoints is None:
+        model = load(asked.model, device=asked.device, dtype=asked.dtype)
+        result = Store().compute(method, model, _pairs(asked, model), again=asked.again, **params)
+    else:
+        given = {"device": asked.device, "dtype": asked.dtype, "again": asked.again}
+        result = follow(checkpoints[0], method.name, checkpoints[1], lambda model: _pairs(asked, model), **given, **params)
+        Store().put(result)
     _print_result(result, asked.rows)
     if asked.html:
         _write_html([result], asked.html)

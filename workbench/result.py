@@ -24,7 +24,8 @@ class Origin:
 
     Attributes:
         method: Id of the method, as in `workbench run METHOD`.
-        model: Ref the model was loaded by; empty where the networks are trained by the method itself (a study of `dynamics`).
+        model: Ref the model was loaded by, with all revisions where results of several are stacked; empty where the networks
+            are trained by the method itself (a study of `dynamics`).
         fingerprint: Hash of the model's weights.
         task: Id of the task, or 'custom'.
         pairs: Hash of the prompts, answers and positions.
@@ -63,20 +64,31 @@ class Origin:
         """Python that computes the result again, as pasted into a notebook."""
         if not self.model:
             return self._study_code()
-        if not self.task:
-            pairs = "pairs = None  # the weights alone"
-        elif self.task == "custom":
-            pairs = "pairs = workbench.custom(model, PATH_OR_ROWS)  # your own pairs: put the file or the rows here"
-        else:
-            given = "".join(f", {name}={value!r}" for name, value in self.task_params.items())
-            pairs = f"pairs = workbench.TASKS[{self.task!r}](model{given})"
         params = "".join(f", {name}={value!r}" for name, value in self.params.items())
+        name, _, steps = self.model.rpartition("@")
+        if "," in steps:
+            given = f"device={self.device!r}, dtype={self.dtype!r}"
+            make = f"lambda model: {self._pairs_code()}" if self.task else "None  # the weights alone"
+            return (
+                "import workbench\n\n"
+                f"pairs = {make}\n"
+                f"result = workbench.follow({name!r}, {self.method!r}, {steps.split(',')!r}, pairs, {given}{params})\n"
+            )
         return (
             "import workbench\n\n"
             f"model = workbench.load({self.model!r}, device={self.device!r}, dtype={self.dtype!r})\n"
-            f"{pairs}\n"
+            f"pairs = {self._pairs_code()}\n"
             f"result = workbench.METHODS[{self.method!r}](model, pairs{params})\n"
         )
+
+    def _pairs_code(self) -> str:
+        """What makes the pairs for `model`."""
+        if not self.task:
+            return "None  # the weights alone"
+        if self.task == "custom":
+            return "workbench.custom(model, PATH_OR_ROWS)  # your own pairs: put the file or the rows here"
+        given = "".join(f", {name}={value!r}" for name, value in self.task_params.items())
+        return f"workbench.TASKS[{self.task!r}](model{given})"
 
     def _study_code(self) -> str:
         """The same for a study, which trains its networks itself."""
