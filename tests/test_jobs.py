@@ -144,6 +144,26 @@ def test_one_model_does_one_job_at_a_time_and_two_models_two(jobs):
     assert [job.status for job in both] == ["done", "done"]
 
 
+def test_work_without_a_model_has_its_own_queue_and_loads_nothing(jobs, loaded):
+    gate, given = Gate(1), []
+    busy = jobs.submit("a", "busy", gate)
+    assert gate.reached.wait(SOON)
+    alone = jobs.submit(None, "alone", lambda model, job: given.append(model) or "trained")
+    assert alone.wait(SOON), "it waits for a model that it does not need"
+    assert (alone.status, alone.result, given) == ("done", "trained", [None])
+    first, second = Gate(1), []
+    waits = jobs.submit(None, "first", first)
+    assert first.reached.wait(SOON)
+    after = jobs.submit(None, "second", lambda model, job: second.append(first.done))
+    assert jobs.submit(None, "first", first) is waits
+    first.go.set()
+    gate.go.set()
+    assert after.wait(SOON)
+    assert second == [1], "two of them ran at once"
+    assert busy.wait(SOON)
+    assert loaded == ["a"]
+
+
 def test_bad_input_is_for_the_user_and_the_rest_is_logged(jobs, caplog):
     def bad(model, job):
         raise BadInput("n must be at least 1; got 0.")

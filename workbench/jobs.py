@@ -1,5 +1,7 @@
 """Work in the background: one queue and one thread per model, with progress, Stop and sharing; no Panel.
 
+Work that needs no model, such as training networks of its own, has a queue of its own.
+
 Hooks change the model they sit on, so that two forwards of one model at once give wrong numbers: every forward that a
 page asks for goes through here. A job's state is set by the worker's thread and read from any other; a page looks at it a
 few times a second (`Job.version` grows with each change) and so needs nothing that lives in a browser session. What a
@@ -203,17 +205,18 @@ class Jobs:
 
     def __init__(self, models: Models | None = None):
         self.models = models or Models()
-        self._queues: dict[str, deque[Job]] = {}
+        self._queues: dict[str | None, deque[Job]] = {}
         self._live: dict[str, Job] = {}
         self._changed = threading.Condition()
 
-    def submit(self, ref: str, key: str, work: Callable[[Any, Job], Any], label: str = "") -> Job:
+    def submit(self, ref: str | None, key: str, work: Callable[[Any, Job], Any], label: str = "") -> Job:
         """Ask for `work(model, job)`; a job of the same key that waits or runs is given back instead of a new one.
 
         Args:
-            ref: The model.
+            ref: The model; None for work that needs none, which is called with None.
             key: What is asked, such that equal keys mean equal results.
-            work: Called in the model's own thread. Long loops report through `workbench.progress`.
+            work: Called in the model's own thread, or in that of all work without a model. Long loops report through
+                `workbench.progress`.
             label: What is said until the work reports something itself.
         """
         with self._changed:
@@ -223,7 +226,7 @@ class Jobs:
             job = self._live[key] = Job(key, work, label=label or "Waiting")
             if ref not in self._queues:
                 self._queues[ref] = deque()
-                threading.Thread(target=self._serve, args=(ref,), name=f"jobs of {ref}", daemon=True).start()
+                threading.Thread(target=self._serve, args=(ref,), name=f"jobs of {ref or 'no model'}", daemon=True).start()
             self._queues[ref].append(job)
             self._changed.notify_all()
         return job
@@ -247,7 +250,7 @@ class Jobs:
         for job in jobs:
             job.wait(seconds)
 
-    def _serve(self, ref: str) -> None:
+    def _serve(self, ref: str | None) -> None:
         queue = self._queues[ref]
         while True:
             with self._changed:
@@ -260,7 +263,9 @@ class Jobs:
             # Else the last result would stay in memory until the next question.
             del job
 
-    def _model(self, ref: str, job: Job) -> Any:
+    def _model(self, ref: str | None, job: Job) -> Any:
+        if ref is None:
+            return None
         if ref not in self.models:
             job.say(f"Loading {ref}")
         return self.models.take(ref)
