@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from workbench.dynamics.nested import descend, stages
+from workbench.dynamics.nested import descend, slopes, stages
 from workbench.errors import BadInput
 
 
@@ -69,6 +69,21 @@ def test_each_step_follows_the_gradient():
         down[at] -= tiny
         slope = (loss(*up) - loss(*down)) / (2 * tiny)
         assert path.logits[1, at] - start[at] == pytest.approx(-0.3 * slope, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "point", [(0.01, 0.01, 0.01), (1.3, -0.7, 2.1), (-3.0, 40.0, 9.0), (900.0, 900.0, 900.0), (0.0, 0.0, 0.0)]
+)
+@pytest.mark.parametrize(("items", "labels"), [(8, 32), (4, 4), (2, 5), (2, 2)])
+def test_the_slopes_are_those_of_log_p(point, items, labels):
+    leaf = torch.tensor(point, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(stages(leaf, items, labels)[2], leaf)
+    assert slopes(*point, items, labels) == pytest.approx(gradient.tolist(), rel=1e-9, abs=1e-15)
+
+
+def test_a_path_that_is_lost_is_told():
+    with pytest.raises(BadInput, match=r"rate must keep the path finite; got 1e\+308, which loses it at step"):
+        descend(rate=1e308, start=(3.0, -5.0, 200.0), steps=50)
 
 
 @pytest.mark.parametrize(

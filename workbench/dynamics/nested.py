@@ -9,6 +9,7 @@ was checked, their letter was not.
 """
 
 from dataclasses import dataclass
+from math import exp
 
 import numpy as np
 import torch
@@ -109,18 +110,43 @@ def descend(
     start = start or (START,) * 3
     if len(start) != 3 or not np.isfinite(start).all():
         raise BadInput(f"start must be three finite numbers; got {start!r}.")
-    logits = torch.tensor(start, dtype=torch.float64)
-    rows = []
-    for step in range(steps + 1):
-        leaf = logits.detach().requires_grad_()
-        first, second, log_right, shown = stages(leaf, items, labels)
-        rows.append([*logits.tolist(), *torch.stack([-log_right, first, second, shown]).tolist()])
-        if not np.isfinite(rows[-1]).all():
-            raise BadInput(f"rate must keep the path finite; got {rate!r}, which loses it at step {step}. Use a smaller one.")
-        (gradient,) = torch.autograd.grad(log_right, leaf)
-        logits = leaf.detach() + rate * gradient
-    table = np.array(rows)
-    return Descent(table[:, :3], *table[:, 3:].T)
+    path = np.empty((steps + 1, 3))
+    path[0] = logits = tuple(map(float, start))
+    for step in range(1, steps + 1):
+        moves = slopes(*logits, items, labels)
+        path[step] = logits = tuple(at + rate * move for at, move in zip(logits, moves, strict=True))
+    first, second, log_right, shown = (part.numpy() for part in stages(torch.from_numpy(path), items, labels))
+    kept = np.isfinite(path).all(1) & np.isfinite(log_right)
+    if not kept.all():
+        at = int(np.argmin(kept))
+        raise BadInput(f"rate must keep the path finite; got {rate!r}, which loses it at step {at}. Use a smaller one.")
+    return Descent(path, -log_right, first, second, shown)
+
+
+def slopes(previous: int | float, match: int | float, read: int | float, items: int, labels: int) -> tuple[float, float, float]:
+    """The slopes of log P along β1, α and ξ.
+
+    By hand and in plain floats, which for three numbers is far quicker than an automatic gradient: so a path can be drawn anew
+    while something is dragged.
+    """
+    first = _share(previous, 2 * items - 1)
+    second = _share(match * first, items - 1)
+    elsewhere = (1 - second) / (items - 1)
+    # The label that is right, one of the others shown, one that is not shown.
+    scores = read * second, read * elsewhere, 0.0
+    top = max(scores)
+    right, other, rest = (count * exp(one - top) for count, one in zip((1, items - 1, labels - items), scores, strict=True))
+    whole = right + other + rest
+    by_second = read * (rest + other + other / (items - 1)) / whole
+    by_match = by_second * second * (1 - second)
+    # Written so that it is exactly 0 where it should be.
+    by_read = (rest * second + other * (second - elsewhere)) / whole
+    return by_match * match * first * (1 - first), by_match * first, by_read
+
+
+def _share(x: float, others: int) -> float:
+    """e^x / (e^x + others), which does not overflow."""
+    return 1 / (1 + others * exp(-x)) if x >= 0 else exp(x) / (exp(x) + others)
 
 
 def _shapes(setting: Setting) -> Shapes:
