@@ -9,7 +9,8 @@ from workbench.dynamics import STUDIES, Recipe
 from workbench.dynamics.bursty import Setting
 from workbench.dynamics.events import before, half_way, half_ways, order
 from workbench.dynamics.measures import MEASURES
-from workbench.dynamics.stack import Member
+from workbench.dynamics.stack import Member, Trace
+from workbench.dynamics.study import curve_of
 from workbench.dynamics.train import train
 from workbench.errors import BadInput
 from workbench.plots import figure, table
@@ -94,6 +95,17 @@ def test_a_curve_is_the_mean_of_its_seeds():
     alone = STUDIES["reddy"](**{**SHORT, "seeds": 1})
     assert alone.lower is None
     assert np.allclose(alone.values, own[:, 0])
+
+
+def test_a_seed_that_only_guesses_has_no_transition():
+    """From 1 / L to 1 / N is a rise of more than .1, and no learning of which label is right."""
+    mean = np.zeros((2, 3, len(MEASURES)))
+    at = list(MEASURES).index("ic")
+    mean[:, :, at] = [[0.03, 0.1, 0.15], [0.03, 0.13, 0.93]]
+    members = [Member(Setting.fast(), seed) for seed in (0, 1)]
+    curve = curve_of(Trace(members, np.array([0, 100, 200]), mean, mean), Recipe.fast())
+    assert curve.parts["transition"].values.tolist() == pytest.approx([np.nan, 143.75], nan_ok=True)
+    assert curve.notes["transition"].startswith("1 of 2 seeds learn in context, half-way at step 144")
 
 
 def test_a_diagram_has_each_cell_where_it_belongs():

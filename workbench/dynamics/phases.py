@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -18,7 +18,8 @@ from workbench.result import Scores
 
 ANSWERS = ("ic", "ic2", "iw")
 # Fields of a setting that change no shape, so that a whole grid is trained at once.
-SWEPT = ("classes", "burst", "noise", "zipf", "p_burst", "p_novel")
+Swept = Literal["classes", "burst", "noise", "zipf", "p_burst", "p_novel"]
+SWEPT = get_args(Swept)
 LEARNED = 0.9
 
 
@@ -26,9 +27,9 @@ def phases(
     setting: Setting,
     recipe: Recipe,
     *,
-    across: str = "classes",
+    across: Swept = "classes",
     values: str | Sequence[str] = ("128", "512", "2048"),
-    down: str = "burst",
+    down: Swept = "burst",
     rows: str | Sequence[str] = ("1", "2", "4"),
     steps: int = 3000,
     seeds: int = 3,
@@ -73,6 +74,7 @@ def phases(
         band = {"lower": centre - error, "upper": centre + error}
     notes = {
         "sign": f"share of test sequences answered right after {steps} steps; chance is {1 / setting.labels:.3f}",
+        "range": "positive",
         "interval": f"mean ± 1 s.e. over {seeds} seeds",
         **{name: MEASURES[name] for name in ANSWERS},
     }
@@ -147,6 +149,7 @@ def saddle(
     told = [f"L={count}: {int(learned[at])} of {seeds} ({int(dead[at])} dead)" for at, count in enumerate(labels)]
     notes = {
         "sign": f"share right on new classes after {steps} steps; by guessing among the labels shown {1 / setting.items:.3f}",
+        "range": "positive",
         "learned": f"{', '.join(told)} with {LEARNED} or more; N={setting.items}",
     }
     parts = {"learned": learned, "dead": dead, "transition": ends.copy(data=np.stack(moved))}

@@ -31,6 +31,8 @@ from workbench.result import Curve, Origin, Result, Scores, canonical
 SOURCE = "Reddy 2023, arXiv:2312.03002"
 # Networks trained at once; a group that is finished survives a kill.
 AT_ONCE = 16
+# Of the answers on new classes, what a seed that learnt in context has right.
+HALF = 0.5
 # Measures that are told together: all but the loss, which has another unit, and life, which is a condition.
 SHARES = [name for name in MEASURES if name not in ("loss", "alive")]
 _FIELDS = {
@@ -92,9 +94,14 @@ class Study:
             NotFinite: When a network diverges.
         """
         origin = self.origin(**params)
+        setting, recipe, own = self.asked(**params)
+        return self.run(setting, recipe, **own).replace(origin=origin)
+
+    def asked(self, **params: Any) -> tuple[Setting, Recipe, dict[str, Any]]:
+        """The task, the recipe and the study's own parameters, defaults filled in; BadInput where they do not go together."""
         setting, rest = split(self.bind(**params))
         recipe = Recipe(**{one.name: rest.pop(one.name) for one in dataclasses.fields(Recipe)})
-        return self.run(setting, recipe, **rest).replace(origin=origin)
+        return setting, recipe, rest
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -160,7 +167,8 @@ def course(
     """The progress measures by step: how far, and how suddenly, in-context learning comes.
 
     Convention: each measure is the mean over test sequences, then over seeds; see `measures.MEASURES`. The transition is the
-    step at which a seed's accuracy on new classes is half-way from its first value to its last.
+    step at which a seed's accuracy on new classes is half-way from its first value to its last; a seed that is not right on
+    half of them in the end has none, as it may be no further than to guess among the labels shown.
 
     Args:
         setting: The task.
@@ -174,8 +182,8 @@ def course(
         seed: The first.
         device: Where to compute.
     Returns:
-        Curve (series, step) in shares, mean ± 1 s.e. over seeds; parts transition (seed), in steps, NaN where in-context
-        accuracy did not rise; seeds (series, seed, step); loss and alive (seed, step).
+        Curve (series, step) in shares, mean ± 1 s.e. over seeds; parts transition (seed), in steps, NaN where less than
+        half of the answers are right in the end; seeds (series, seed, step); loss and alive (seed, step).
     """
     members = seeded(setting, seed, seeds, Nudge(to_previous, to_labels))
 
@@ -192,6 +200,7 @@ def curve_of(trace: Trace, recipe: Recipe) -> Curve:
     centre = xr.DataArray(each.mean(1), dims=("series", "step"), coords=coords)
     numbers = [member.seed for member in trace.members]
     moved = half_ways(trace.steps, trace.mean)[list(MEASURES).index("ic")]
+    moved[trace.of("ic")[:, -1] < HALF] = np.nan
     error = centre.copy(data=each.std(1, ddof=1) / each.shape[1] ** 0.5) if each.shape[1] > 1 else None
     risen = moved[~np.isnan(moved)]
     notes = {
@@ -244,6 +253,7 @@ def events(
     counts = xr.DataArray(before(moved), dims=("measure", "other"), coords={"measure": SHARES, "other": SHARES})
     notes = {
         "sign": "the step at which a measure is half-way from its first value to its last; less is earlier",
+        "range": "positive",
         "order": order(SHARES, moved),
         "nan": "the measure ends within .1 of where it began",
         "training": f"{recipe.optimiser}, rate {recipe.rate:g}, batch {recipe.batch}",

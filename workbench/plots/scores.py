@@ -122,6 +122,13 @@ def ringed(fig: go.Figure, panels: int, rows: Axis, columns: Axis, mark: Sequenc
     return fig
 
 
+def _number(value: float) -> str:
+    """A number as it stands in its cell; '' where it is missing."""
+    if value != value:
+        return ""
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+
+
 def _panel(heading: str, view: View, at: dict[str, int], rows: str, columns: str, numbers: bool) -> Panel:
     result = view.scores
 
@@ -139,5 +146,5 @@ def _panel(heading: str, view: View, at: dict[str, int], rows: str, columns: str
         number = views.cell(values[i, j], result.unit, *interval, view.error, result.notes.get("nan", ""))
         lines = [heading, up[i], across[j], number, "" if places is None else f"at {text.safe(places[i, j])}"]
         hover[i][j] = "<br>".join(line for line in lines if line)
-    cells = [["" if value != value else f"{value:.2f}" for value in row] for row in values] if numbers else None
+    cells = [[_number(value) for value in row] for row in values] if numbers else None
     return Panel(heading, values, hover, cells)
