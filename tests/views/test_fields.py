@@ -2,12 +2,15 @@
 
 import pytest
 
+from workbench.dynamics import STUDIES
 from workbench.errors import BadInput
 from workbench.methods import METHODS
 from workbench.tasks import TASKS
 from workbench.views.fields import Field, given, method_fields, task_fields
+from workbench.views.study import study_fields
 
 ALL = [("method", name, method_fields) for name in METHODS] + [("task", name, task_fields) for name in (*TASKS, "custom")]
+ALL += [("study", name, study_fields) for name in STUDIES]
 
 
 @pytest.mark.parametrize(("kind", "name", "fields"), ALL, ids=[f"{kind} {name}" for kind, name, _ in ALL])
@@ -56,6 +59,12 @@ def test_one_of_several_alone_is_a_plain_name_as_the_signature_has_it():
     assert given(fields, {"sites": ("q", "k"), "by": ("layer",)}) == {"sites": ("q", "k"), "by": "layer"}
 
 
+def test_a_list_of_what_one_likes_is_a_tuple_of_words():
+    values = study_fields("reddy_phases")["values"]
+    assert (values.kind, values.read("12, 24"), values.write(("12", "24"))) == ("list", ("12", "24"), "12,24")
+    assert given({"values": values}, {"values": ("12",)}) == {"values": "12"}
+
+
 @pytest.mark.parametrize(
     ("field", "text"),
     [
@@ -69,6 +78,7 @@ def test_one_of_several_alone_is_a_plain_name_as_the_signature_has_it():
         (Field("by", "several", ("layer",), ("layer", "head")), "layer+heads"),
         (Field("by", "several", ("layer",), ("layer", "head")), " + "),
         (Field("metric", "choice", "kl", ("kl",)), "kll"),
+        (Field("values", "list", ("1", "2")), " , "),
         (Field("bos", "flag", True), "True"),
         (Field("template", "text", None, (), "", ("all",), True), "al"),
     ],

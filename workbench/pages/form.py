@@ -10,6 +10,7 @@ from workbench.views.fields import Field
 
 # What is shown at once; the rest stands under "More options".
 FIRST_OF_TASK = ("n", "seed", "corruption")
+FIRST_OF_STUDY = ("steps", "seeds", "labels", "items", "burst", "factors", "across", "values", "down", "rows")
 FIRST_OF_METHOD = ("sites", "by", "metric", "of", "top", "prompt")
 
 

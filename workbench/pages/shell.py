@@ -12,7 +12,7 @@ from panel.io.callbacks import PeriodicCallback
 
 from workbench.pages.ruler import Ruler
 from workbench.pages.shown import PADDING
-from workbench.views.asking import Asking, Notice
+from workbench.views.working import Notice, Working
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +54,12 @@ class Shell:
         buttons = pmui.Row(self.run, self.stop, margin=0, sx={"gap": "8px"})
         return pmui.Row(buttons, state, sizing_mode="stretch_width", margin=0, align="center")
 
-    def _framed(self, title: str, sidebar: Any, *main: Any) -> pmui.Page:
-        """The page around what it holds."""
+    def _framed(self, title: str, sidebar: Any | None, *main: Any) -> pmui.Page:
+        """The page around what it holds; without a sidebar where there is None."""
         column = pmui.Column(*main, sizing_mode="stretch_width", margin=(12, 20), sx={"gap": "4px"})
-        return pmui.Page(title=title, sidebar=[sidebar], main=[column], sidebar_width=300, theme_config=THEME)
+        return pmui.Page(
+            title=title, sidebar=[sidebar] * (sidebar is not None), main=[column], sidebar_width=300, theme_config=THEME
+        )
 
     def _status(self) -> str:
         """How far the work is, as plain text."""
@@ -101,7 +103,7 @@ class Shell:
         self.view.param.watch(lambda event: toast(event.new), "notice")
 
     def _tell_status(self) -> None:
-        view: Asking = self.view
+        view: Working = self.view
         busy = view.status in ("queued", "running")
         self.stop.disabled = not busy
         self.run.disabled = busy

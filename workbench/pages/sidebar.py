@@ -11,6 +11,7 @@ from workbench.views.circuits import Circuits
 from workbench.views.fields import Field
 from workbench.views.models import OTHER, offered
 from workbench.views.question import CUSTOM
+from workbench.views.working import Working
 
 EXAMPLE = "clean,corrupt,right,wrong\nThe cat sat on the,The dog lay by the,mat,rug"
 SMALL: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (4, 0), "size": "small"}
@@ -25,13 +26,13 @@ class Settings:
         first: Which settings are shown at once.
     """
 
-    def __init__(self, view: Asking, target: str, first: Sequence[str]):
+    def __init__(self, view: Working, target: str, first: Sequence[str]):
         self._view, self._target, self._first = view, target, first
         self._of, self._shown = "", None
         self.column = pmui.Column(sizing_mode="stretch_width", margin=0)
 
     def show(self, of: str, fields: Mapping[str, Field]) -> None:
-        """Make the widgets of a task or a method anew, unless it was one of them that changed."""
+        """Make the widgets of a task, a method or a study anew, unless it was one of them that changed."""
         values = getattr(self._view, self._target)
         self._of = of
         if (of, values) == self._shown:

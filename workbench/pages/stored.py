@@ -1,25 +1,37 @@
 """The results that the store holds, as a table to reopen them from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from workbench.pages.shown import heading, paper
 from workbench.pages.table import Table
 from workbench.store import Entry
-from workbench.views.circuits import Circuits
 
 MOST = 30
 HEAD = ("When", "Result", "Task", "Model", "Settings", "Key")
 
 
 class Stored:
-    """A table of the store in `card`; a clicked row is opened."""
+    """A table of the store in `card`; a clicked row is opened.
 
-    def __init__(self, view: Circuits):
-        self.view = view
+    Args:
+        view: The view, with entries `stored` and `open(key)`.
+        about: What a click does.
+        head: The heads of the columns.
+        row: The cells of an entry.
+    """
+
+    def __init__(
+        self,
+        view: Any,
+        about: str = "click a row to reopen it; no model is loaded",
+        head: Sequence[str] = HEAD,
+        row: Callable[[Entry], tuple[str, ...]] | None = None,
+    ):
+        self.view, self._head, self._row = view, head, row or _row
         self._keys: list[str] = []
         self.table = Table(lambda index: view.open(self._keys[index]))
-        self.card = paper(heading("Stored results", "click a row to reopen it; no model is loaded"), self.table)
+        self.card = paper(heading("Stored results", about), self.table)
         view.param.watch(lambda *_: self.show(), "stored")
         self.show()
 
@@ -28,23 +40,29 @@ class Stored:
         entries = self.view.stored[:MOST]
         self._keys = [entry.key for entry in entries]
         self.card.visible = bool(entries)
-        self.table.show(HEAD, [_row(entry) for entry in entries])
+        self.table.show(self._head, [self._row(entry) for entry in entries])
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
     origin = entry.origin
-    task = _listed(origin.task_params, ("n", "seed", "corruption"))
+    task = listed(origin.task_params, ("n", "seed", "corruption"))
     return (
-        entry.modified.astimezone().strftime("%Y-%m-%d %H:%M"),
+        when(entry),
         entry.title,
         f"{origin.task} ({task})" if task else origin.task,
         origin.model,
-        _listed(origin.params, ("sites", "by", "metric", "direction")),
+        listed(origin.params, ("sites", "by", "metric", "direction")),
         entry.key[:8],
     )
 
 
-def _listed(params: Mapping[str, Any], shown: tuple[str, ...]) -> str:
+def when(entry: Entry) -> str:
+    """When a result was stored, by the clock of this machine."""
+    return entry.modified.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def listed(params: Mapping[str, Any], shown: tuple[str, ...]) -> str:
+    """The parameters of these names, as words."""
     said = []
     for key in shown:
         value = params.get(key)

@@ -24,7 +24,7 @@ def status(view: Circuits) -> str:
     """How far the work is, as plain text."""
     if view.status in ("queued", "running"):
         share = "" if view.progress is None else f" · {view.progress:.0%}"
-        return f"{view.label}{share}{_left(view.seconds_left)}"
+        return f"{view.label}{share}{left(view.seconds_left)}"
     return {
         "done": "Done.",
         "stopped": "Stopped. Run goes on from there.",
@@ -32,7 +32,8 @@ def status(view: Circuits) -> str:
     }.get(view.status, "Shown from the store." if view.result is not None else "Ready.")
 
 
-def _left(seconds: float | None) -> str:
+def left(seconds: float | None) -> str:
+    """The time left, or ''."""
     if seconds is None:
         return ""
     if seconds < 60:

@@ -1,45 +1,26 @@
-"""What every page is set to, and how far the job is that answers it: model, task, the task's options, notices, Stop."""
+"""What the pages that ask a model are set to: the model, the task, the task's options."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import param
 
 from workbench.errors import BadInput
-from workbench.jobs import Job
 from workbench.views.fields import Field, given, task_fields
 from workbench.views.question import CUSTOM, Question
-
-IDLE = "idle"
-
-
-@dataclass(frozen=True, eq=False)
-class Notice:
-    """Something to tell the user: `level` is 'error', 'warning' or 'info'. The text is not safe as HTML."""
-
-    level: str
-    text: str
+from workbench.views.working import Working
 
 
-class Asking(param.Parameterized):
-    """State that pages share. Nothing here computes."""
+class Asking(Working):
+    """State that these pages share. Nothing here computes."""
 
     model = param.String(default="smollm2-135m", doc="Ref of the model.")
     task = param.String(default="ioi", doc="Id of a task, or 'custom'.")
     options = param.Dict(default={}, doc="The task's options, by name.")
     rows = param.String(default="", doc="The user's own pairs, as CSV or JSON text.")
 
-    status = param.String(default=IDLE, doc="idle, queued, running, done, stopped or failed.")
-    label = param.String(default="")
-    progress = param.Number(default=None, allow_None=True)
-    seconds_left = param.Number(default=None, allow_None=True)
-    notice = param.Parameter(doc="The latest Notice.")
-
     def __init__(self, **state: Any):
         super().__init__(**state)
-        self._job: Job | None = None
-        self._seen = -1
         self.task_changed()
 
     @property
@@ -73,16 +54,6 @@ class Asking(param.Parameterized):
         return Question(
             self.model.strip(), self.task, method, given(self.task_fields, options), given(fields, params), rows
         )  # fmt: skip
-
-    def stop(self) -> None:
-        """Stop the job within one batch; what it finished is kept."""
-        if self._job is not None:
-            self._job.stop()
-            self.label = "Stopping …"
-
-    def tell(self, level: str, text: str) -> None:
-        """Give the user a notice."""
-        self.notice = Notice(level, text)
 
 
 def kept(values: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:

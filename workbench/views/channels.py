@@ -12,13 +12,14 @@ from workbench.errors import BadInput
 from workbench.jobs import JOBS, LIVE, Jobs
 from workbench.result import Scores
 from workbench.store import Store
-from workbench.views.asking import IDLE, Asking
+from workbench.views.asking import Asking
 from workbench.views.composed import Head, by_layer, cell_at, check
 from workbench.views.composed import between as between_heads
 from workbench.views.fields import method_fields
 from workbench.views.pair import Known, Pair
 from workbench.views.question import Question
 from workbench.views.search import FROM_WEIGHTS, channel_of, effects_of, found, named, stored
+from workbench.views.working import IDLE
 
 SLOTS = ("q", "k", "v")
 

@@ -14,12 +14,13 @@ from workbench.errors import BadInput, one_of
 from workbench.jobs import JOBS, LIVE, Jobs
 from workbench.result import Circuit, Origin, Result
 from workbench.store import Store
-from workbench.views.asking import IDLE, Asking, kept
+from workbench.views.asking import Asking, kept
 from workbench.views.attention import Attention
 from workbench.views.cells import Cell, cell_at, group_of
 from workbench.views.circuit_size import CircuitSize
 from workbench.views.fields import Field, method_fields
 from workbench.views.question import CUSTOM, Question, baseline_of
+from workbench.views.working import IDLE, stamped
 
 
 class Circuits(Asking):
@@ -145,7 +146,8 @@ class Circuits(Asking):
 
     def list_stored(self) -> None:
         """Look again what the store holds."""
-        self.stored = [entry for entry in self.store.list() if entry.origin.method != "baseline"]
+        # What asks no model, the studies of small networks, has its own page.
+        self.stored = [entry for entry in self.store.list() if entry.origin.model and entry.origin.method != "baseline"]
 
     def open(self, key: str) -> None:
         """Show a stored result, and set the form to what it answers; needs no model."""
@@ -203,8 +205,3 @@ class Circuits(Asking):
             self.attention.ask_about(self._question, len(self.attention.prompts))
         group = group_of(self.result, cell) if self.result is not None else None
         self.attention.look(cell.layer, None if group else cell.head, group)
-
-
-def stamped(partial: Result | None, origin: Origin | None) -> Result | None:
-    """A partial result with the Origin it will have, so that its figure keeps its size when it is whole."""
-    return partial if partial is None or origin is None else partial.replace(origin=origin)

@@ -17,16 +17,17 @@ _AUTO = ""
 
 @dataclass(frozen=True)
 class Field:
-    """One setting of a method or a task.
+    """One setting of a method, a task or a study.
 
     Attributes:
         name: The parameter's name.
-        kind: 'choice', 'several', 'flag', 'number', 'fraction' or 'text'.
+        kind: 'choice', 'several', 'flag', 'number', 'fraction', 'list' (of what one likes) or 'text'.
         default: Its default.
         choices: What can be chosen, for 'choice' and 'several'.
         about: What it means, for a tooltip.
         words: For 'text': words it takes beside a whole number.
         optional: Whether empty means None.
+        title: What stands at its widget, where the name alone does not say it.
     """
 
     name: str
@@ -36,11 +37,12 @@ class Field:
     about: str = ""
     words: tuple[str, ...] = ()
     optional: bool = False
+    title: str = ""
 
     @property
     def label(self) -> str:
         """The name as a person writes it."""
-        return {"n": "Prompts"}.get(self.name, self.name.replace("_", " ").capitalize())
+        return self.title or {"n": "Prompts"}.get(self.name, self.name.replace("_", " ").capitalize())
 
     def write(self, value: Any) -> str:
         """The value as text."""
@@ -48,6 +50,8 @@ class Field:
             return _AUTO
         if self.kind == "several":
             return "+".join(map(str, [value] if isinstance(value, str) else value))
+        if self.kind == "list":
+            return ",".join([value] if isinstance(value, str) else value)
         return {True: "yes", False: "no"}[value] if self.kind == "flag" else str(value)
 
     def read(self, text: str) -> Any:
@@ -81,6 +85,13 @@ def _read_several(field: Field, text: str) -> tuple[str, ...]:
     return tuple(choice for choice in field.choices if choice in chosen)
 
 
+def _read_list(field: Field, text: str) -> tuple[str, ...]:
+    listed = tuple(part for part in re.split(r"[, ]", text) if part)
+    if not listed:
+        raise BadInput(f"{field.name} must list at least one value, as in '{field.write(field.default)}'; got none.")
+    return listed
+
+
 def _read_flag(field: Field, text: str) -> bool:
     one_of(field.name, text, ("yes", "no"))
     return text == "yes"
@@ -111,6 +122,7 @@ def _read_text(field: Field, text: str) -> Any:
 _READ: dict[str, Callable[[Field, str], Any]] = {
     "choice": _read_choice,
     "several": _read_several,
+    "list": _read_list,
     "flag": _read_flag,
     "number": _read_number,
     "fraction": _read_fraction,
@@ -125,17 +137,18 @@ def fields_of(parameters: Mapping[str, inspect.Parameter], doc: str | None = Non
         parameters: Name -> parameter with annotation and default.
         doc: The docstring whose Args say what each means.
     """
-    about = _about(doc)
-    return {name: _field(name, parameter, about.get(name, "")) for name, parameter in parameters.items()}
+    about = about_of(doc)
+    return {name: field_of(name, parameter, about.get(name, "")) for name, parameter in parameters.items()}
 
 
-def _field(name: str, parameter: inspect.Parameter, about: str) -> Field:
+def field_of(name: str, parameter: inspect.Parameter, about: str) -> Field:
+    """The field of one parameter."""
     annotation, default = parameter.annotation, parameter.default
     kinds, literals = params.parts(annotation), tuple(params.choices(annotation))
     optional = type(None) in kinds
     if params.takes_several(annotation):
         default = (default,) if isinstance(default, str) else tuple(default)
-        return Field(name, "several", default, literals, about)
+        return Field(name, "several" if literals else "list", default, literals, about)
     if bool in kinds:
         return Field(name, "flag", default, (), about)
     if float in kinds and not optional:
@@ -149,9 +162,9 @@ def _field(name: str, parameter: inspect.Parameter, about: str) -> Field:
     return Field(name, "text", default, (), about)
 
 
-def _about(doc: str | None) -> dict[str, str]:
-    """What the Args of a docstring say, by name."""
-    section = re.search(r"^Args:\n(.*?)(?:^\S|\Z)", inspect.cleandoc(doc or ""), re.S | re.M)
+def about_of(doc: str | None) -> dict[str, str]:
+    """What the Args or the Attributes of a docstring say, by name."""
+    section = re.search(r"^(?:Args|Attributes):\n(.*?)(?:^\S|\Z)", inspect.cleandoc(doc or ""), re.S | re.M)
     if not section:
         return {}
     entries: dict[str, str] = {}
@@ -187,5 +200,5 @@ def given(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, A
     for name, one in fields.items():
         value = values.get(name, one.default)
         if value != one.default:
-            told[name] = value[0] if one.kind == "several" and len(value) == 1 else value
+            told[name] = value[0] if one.kind in ("several", "list") and len(value) == 1 else value
     return told

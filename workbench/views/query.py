@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workbench.errors import BadInput, one_of, within
-from workbench.views.asking import Asking
 from workbench.views.fields import Field
+from workbench.views.working import Working
 
 _LONGEST = 300
 
@@ -45,7 +45,7 @@ class Query:
         for name, one in fields.items():
             self.attempt(f"{prefix}.{name}", lambda text, one=one: use(one, text))
 
-    def tell(self, view: Asking) -> None:
+    def tell(self, view: Working) -> None:
         """One notice of all that could not be used, if anything."""
         problems = list(self._problems)
         if self._left:

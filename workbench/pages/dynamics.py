@@ -1,0 +1,76 @@
+"""The page of how induction is learned: a network that learnt, why it learnt all at once, and training of one's own.
+
+Each part is a class of its own, with a card and a `show`; another is one line more in `parts`.
+"""
+
+from collections.abc import Mapping
+
+import panel as pn
+import panel_material_ui as pmui
+
+from workbench.pages import dynamics_words as words
+from workbench.pages.example import Course
+from workbench.pages.nested import Descent
+from workbench.pages.shell import Shell, opened
+from workbench.pages.shown import SIDE_BY_SIDE
+from workbench.pages.training import Train
+from workbench.views.descent import SETTINGS
+from workbench.views.dynamics import PARTS, Dynamics
+from workbench.views.dynamics_address import restore, written
+
+
+def page(view: Dynamics | None = None) -> pmui.Page:
+    """The page, set to what the URL of the session says."""
+    return opened(lambda: DynamicsPage(view or Dynamics()))
+
+
+class DynamicsPage(Shell):
+    """Layout of a Dynamics view."""
+
+    def __init__(self, view: Dynamics):
+        super().__init__(view, "Train", 110)
+        self.example, self.nested = Course(view.example), Descent(view.nested)
+        self.train = Train(view, self._buttons())
+        self.page = self._layout()
+        self._watch()
+        self._tell_status()
+        self._draw()
+
+    def _layout(self) -> pmui.Page:
+        self.parts = {
+            "example": ("A network that learnt", pmui.Column(self.example.card, sizing_mode="stretch_width", margin=0)),
+            "nested": ("Why all at once", pmui.Column(self.nested.card, sizing_mode="stretch_width", margin=0)),
+            "train": ("Train", pmui.Column(self.train.card, self.train.stored.card, sizing_mode="stretch_width", margin=0)),
+        }
+        self.tabs = pmui.Tabs(*self.parts.values(), active=PARTS.index(self.view.part), sizing_mode="stretch_width", margin=0)
+        return self._framed("Circuit workbench: how induction is learned", None, self.ruler, self.tabs)
+
+    def _watch(self) -> None:
+        view = self.view
+        self.run.on_click(lambda event: view.train())
+        self._watch_status("result", "params", "study")
+        self.tabs.param.watch(lambda event: view.param.update(part=PARTS[event.new]), "active")
+        view.param.watch(lambda event: self.tabs.param.update(active=PARTS.index(event.new)), "part")
+        view.nested.param.watch(lambda *_: self.nested.move(), ["path", "problem"])
+        view.param.watch(lambda *_: self._address(), ["part", "study", "params", "result", "whole"])
+        view.example.param.watch(lambda *_: self._address(), ["step", "of"])
+        view.nested.param.watch(lambda *_: self._address(), list(SETTINGS))
+        # What is changed before the page has loaded never reaches the browser.
+        self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
+        self.page.param.watch(lambda *_: self._draw(), "dark_theme")
+
+    def _status(self) -> str:
+        return words.status(self.view)
+
+    def _written(self) -> dict[str, str]:
+        return written(self.view)
+
+    def _restore(self, query: Mapping[str, str]) -> None:
+        restore(self.view, query)
+        self.train.set()
+
+    def _draw(self) -> None:
+        """Draw everything as the view has it."""
+        halved = self.across >= SIDE_BY_SIDE
+        for part in (self.example, self.nested, self.train):
+            part.show(self.theme, self._width(False), halved)

@@ -1,0 +1,92 @@
+"""The part of the dynamics page that is there at once: a trained network's measures by step, and where it looks at one."""
+
+from typing import Any
+
+import panel_material_ui as pmui
+
+from workbench.pages import dynamics_words as words
+from workbench.pages.chart import Chart
+from workbench.pages.pair import framed
+from workbench.pages.scale import GROUND
+from workbench.pages.shell import line
+from workbench.pages.shown import boxed, drawn, heading, named, paper
+from workbench.plots.theme import tone
+from workbench.views.example import Example
+
+
+class Course:
+    """The slider of steps, the measures and the attention of an Example, in `card`."""
+
+    def __init__(self, view: Example):
+        self._view, self._setting = view, False
+        self._theme, self._width, self._halved = "light", 1000.0, True
+        self._made: dict[int, Any] = {}
+        self.slider = pmui.DiscreteSlider(
+            label="Step of training", options={f"{step:,}": step for step in view.steps}, value=view.step, size="small",
+            tooltips=False, margin=(0, 16, 4, 12), sizing_mode="stretch_width",
+        )  # fmt: skip
+        self.of = pmui.RadioButtonGroup(
+            options={"one sequence": "one", "mean over many": "mean"},
+            value=view.of,
+            size="small",
+            margin=0,
+            sx={"& button": {"whiteSpace": "nowrap"}},
+        )
+        self.says = line()
+        self.course, self.looks, self.table = Chart(self._clicked), Chart(), line()
+        self.chooser = framed(self.slider, self.of)
+        self.always = pmui.Column(self.chooser, self.says, sizing_mode="stretch_width", margin=0)
+        left = pmui.Column(self.course, self.table, sizing_mode="stretch_width", margin=0)
+        self.figures = framed(left, self.looks)
+        self.card = paper(heading("A network learns to learn in context", ""), line(), self.always, self.figures)
+        self.card[1].object = f'<span style="font-size:13px;opacity:.85">{words.EXAMPLE}</span>'
+        self.slider.param.watch(self._moved, "value")
+        self.of.param.watch(lambda event: event.new and view.param.update(of=event.new), "value")
+        view.param.watch(lambda *_: self.show(self._theme, self._width, self._halved), "of")
+        view.param.watch(lambda *_: self.move(), "step")
+
+    def show(self, theme: str, width: int | float, halved: bool) -> None:
+        """Draw everything for a page of this theme and width."""
+        view, half = self._view, (width - 12) / 2 if halved else width
+        self._theme, self._width, self._halved = theme, width, halved
+        for box in (self.figures, self.chooser):
+            box.flex_direction = "row" if halved else "column"
+        # What is dragged stays in sight.
+        self.always.styles = {"position": "sticky", "top": "0", "z-index": "2", "background": GROUND[theme]}
+        self._course = drawn(words.brief(view.course), theme, half, mark=view.step)
+        named(self._course, view.transition, f"transition, step {view.transition:.0f}", theme)
+        self._made = {step: self._looked(step, half) for step in view.steps}
+        self.of.value = view.of
+        self.move()
+
+    def _looked(self, step: int, width: int | float) -> Any:
+        """The attention after a step, with a line between the layers, and a frame around what should be looked at."""
+        found = self._view.attention(step)
+        last = len(found.values) - 1
+        made = drawn(found, self._theme, width, limit=1)
+        between = {"color": tone(self._theme).quiet, "width": 1.5}
+        made.add_shape(type="line", x0=0, x1=1, xref="x domain", y0=last - 0.5, y1=last - 0.5, line=between)
+        return boxed(made, last, 2 * self._view.item - 1, self._theme) if self._view.of == "one" else made
+
+    def move(self) -> None:
+        """Show the step that is looked at; nothing is computed."""
+        step = self._view.step
+        self._setting = True
+        self.slider.value = step
+        self._setting = False
+        self.says.object = f'<span style="font-size:14px">{words.example(self._view)}</span>'
+        self.table.object = words.measures(self._view.told(step), f"step {step:,}")
+        if self._made:
+            self._course.update_shapes({"x0": step, "x1": step}, {"name": "mark"})
+            self.course.show(self._course)
+            self.looks.show(self._made[step])
+
+    def _moved(self, event: Any) -> None:
+        if not self._setting and event.new is not None:
+            self._view.look(event.new)
+
+    def _clicked(self, figure: Any, point: dict) -> None:
+        """The step nearest to a clicked point."""
+        at = point.get("x")
+        if isinstance(at, (int, float)):
+            self._view.look(min(self._view.steps, key=lambda step: abs(step - at)))

@@ -1,0 +1,97 @@
+"""The part of the dynamics page that trains: a study, its settings, what comes of it as it comes, and what is stored."""
+
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from workbench.pages import dynamics_words as words
+from workbench.pages.chart import Chart
+from workbench.pages.form import FIRST_OF_STUDY
+from workbench.pages.pair import framed
+from workbench.pages.shell import line
+from workbench.pages.shown import drawn, heading, named, paper
+from workbench.pages.sidebar import SMALL, Settings
+from workbench.pages.stored import Stored, listed, when
+from workbench.result import Curve
+from workbench.store import Entry
+from workbench.views.training import Training
+
+FORM = 300
+HEAD = ("When", "Study", "Task", "Training", "Key")
+
+
+class Train:
+    """The form, the buttons and the figure of a Training, in `card`; the stored runs in `stored.card`."""
+
+    def __init__(self, view: Training, buttons: Any):
+        from workbench.dynamics import STUDIES
+
+        self._view, self._setting = view, False
+        self._theme, self._width, self._halved = "", 1000.0, True
+        options = {study.title: name for name, study in STUDIES.items()}
+        self.study = pmui.Select(label="Study", options=options, value=view.study, **SMALL)
+        self.params = Settings(view, "params", FIRST_OF_STUDY)
+        self.hint = pn.pane.HTML("", margin=0, sizing_mode="stretch_width")
+        self.about, self.says, self.figure, self.table = line(), line(), Chart(), line()
+        self.form = pmui.Column(self.study, self.about, self.params.column, width=FORM, margin=(0, 12, 0, 0))
+        right = pmui.Column(buttons, self.hint, self.says, self.figure, self.table, sizing_mode="stretch_width", margin=0)
+        self.parts = framed(self.form, right)
+        self.card = paper(heading("Train networks of your own", "on this machine; the result is kept"), self.parts)
+        self.stored = Stored(view, "click a row to reopen it; nothing is trained", HEAD, _row)
+        self.study.param.watch(self._chosen, "value")
+        view.param.watch(lambda *_: self.set(), ["study", "params"])
+        view.param.watch(lambda *_: self.draw(), ["result", "whole", "status"])
+        self.set()
+
+    def set(self) -> None:
+        """Set every widget to what the view says."""
+        self._setting = True
+        self.study.value = self._view.study
+        self._setting = False
+        self.about.object = f'<div style="font-size:12px;opacity:.8">{words.ABOUT[self._view.study]}</div>'
+        self.params.show(self._view.study, self._view.fields)
+        self.hint.object = words.train(self._view)
+
+    def show(self, theme: str, width: int | float, halved: bool) -> None:
+        """Draw everything for a page of this theme and width."""
+        self._theme = theme
+        self._width = width - FORM - 24 if halved else width
+        self.parts.flex_direction = "row" if halved else "column"
+        self.form.param.update(width=FORM if halved else None, sizing_mode="fixed" if halved else "stretch_width")
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw the result as far as it is."""
+        result = self._view.result
+        self.hint.visible = result is None
+        self.hint.object = words.train(self._view)
+        self.says.object = f'<div style="font-size:14px">{words.found(result if self._view.whole else None)}</div>'
+        curve = isinstance(result, Curve)
+        self.table.visible = curve
+        if curve:
+            last = result.values.isel(step=-1)
+            told = dict(zip(last.series.values.tolist(), last.values.tolist(), strict=True))
+            self.table.object = words.measures(told, f"step {int(last.step):,}")
+        self.figure.show(self._drawn(result) if result is not None and self._theme else None)
+
+    def _drawn(self, result: Any) -> Any:
+        if not isinstance(result, Curve):
+            limit = 1 if result.unit == "share right" else None
+            return drawn(words.titled(result), self._theme, self._width, numbers=True, limit=limit)
+        made = drawn(words.brief(result), self._theme, self._width)
+        if not self._view.whole:
+            return made
+        half = float(result.parts["transition"].median("seed", skipna=True))
+        return made if half != half else named(made, half, f"transition, step {half:.0f}", self._theme)
+
+    def _chosen(self, event: Any) -> None:
+        if not self._setting and event.new is not None:
+            self._view.study = event.new
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    origin = entry.origin
+    task = listed(origin.task_params, ("items", "labels", "classes", "burst"))
+    training = listed(origin.params, ("steps", "seeds", "across", "values", "down", "rows", "factors", "architecture"))
+    return when(entry), entry.title, task, training, entry.key[:8]

@@ -1,0 +1,76 @@
+"""What a study of small networks is asked with: its fields, how many networks that trains, and what is too much."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from workbench.errors import BadInput, one_of
+from workbench.views.fields import Field, about_of, field_of, given
+
+# What the parameters are called in their source, or at more length than by their names.
+TITLES = {
+    "classes": "Classes (K)", "labels": "Labels (L)", "items": "Items in the context (N)", "burst": "Burst (B)",
+    "p_burst": "Share of bursty sequences", "p_novel": "Share of sequences of new classes", "noise": "Noise of items (ε)",
+    "zipf": "Zipf exponent of classes (α)", "dim": "Numbers of a token's content (D)", "longest": "Longest context (Nmax)",
+    "shifted": "At a random place", "novel": "New classes per batch", "rate": "Learning rate", "decay": "Weight decay",
+    "batch": "Sequences per step", "to_previous": "Nudge to the previous token (β1)", "to_labels": "Nudge to labels (β2)",
+    "every": "Steps between evaluations", "seeds": "Networks (seeds)", "seed": "First seed", "factors": "L / N, several",
+    "values": "Values across", "rows": "Values down",
+}  # fmt: skip
+# What a study sets itself, but for what must go together with the classes.
+REPLACED = {"reddy_saddle": {"labels": "Labels (L), set by L / N"}}
+# What is more would fill the memory, or train for days.
+MOST = {
+    "classes": 100_000, "labels": 1000, "items": 100, "dim": 1000, "longest": 500, "novel": 10_000, "batch": 5000,
+    "seeds": 100, "steps": 1_000_000,
+}  # fmt: skip
+MOST_NETWORKS = 500
+
+
+def study_fields(name: str) -> dict[str, Field]:
+    """The fields of a study: its task's, its recipe's, then its own."""
+    import torch
+
+    from workbench.dynamics import STUDIES, Recipe, Setting
+
+    one_of("the study", name, STUDIES)
+    study = STUDIES[name]
+    about = {**about_of(Setting.__doc__), **about_of(Recipe.__doc__), **about_of(study.run.__doc__)}
+    titles = {**TITLES, **REPLACED.get(name, {})}
+    made = {
+        key: replace(field_of(key, parameter, about.get(key, "")), title=titles.get(key, ""))
+        for key, parameter in study.params.items()
+    }
+    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    made["device"] = replace(made["device"], kind="choice", choices=devices)
+    return made
+
+
+def asked(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are not defaults, as a study takes them.
+
+    Raises:
+        BadInput: When one is none of its field's, or more than is sensible here.
+    """
+    checked = {name: one.check(values.get(name, one.default)) for name, one in fields.items()}
+    for name, value in checked.items():
+        _not_too_much(name, value)
+    for field, listed in (("across", "values"), ("down", "rows")):
+        for word in checked.get(listed, ()):
+            _not_too_much(checked[field], int(word) if word.isdecimal() else 0)
+    if networks(checked) > MOST_NETWORKS:
+        raise BadInput(f"the networks must be at most {MOST_NETWORKS} on this page; got {networks(checked)}. Use fewer seeds.")
+    return given(fields, checked)
+
+
+def _not_too_much(name: str, value: Any) -> None:
+    if name in MOST and value > MOST[name]:
+        raise BadInput(f"{name} must be at most {MOST[name]} on this page; got {value}. `workbench train` takes more.")
+
+
+def networks(values: Mapping[str, Any]) -> int:
+    """How many networks a study with these values trains: seeds, times the cells of a diagram or the factors."""
+    cells = 1
+    for name in ("values", "rows", "factors"):
+        cells *= len(values.get(name, (None,)))
+    return values["seeds"] * cells

@@ -1,0 +1,49 @@
+"""What every page that asks for work has: how far its job is, notices, Stop."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import param
+
+from workbench.jobs import Job
+from workbench.result import Origin, Result
+
+IDLE = "idle"
+
+
+@dataclass(frozen=True, eq=False)
+class Notice:
+    """Something to tell the user: `level` is 'error', 'warning' or 'info'. The text is not safe as HTML."""
+
+    level: str
+    text: str
+
+
+class Working(param.Parameterized):
+    """How far a page's job is. Nothing here computes."""
+
+    status = param.String(default=IDLE, doc="idle, queued, running, done, stopped or failed.")
+    label = param.String(default="")
+    progress = param.Number(default=None, allow_None=True)
+    seconds_left = param.Number(default=None, allow_None=True)
+    notice = param.Parameter(doc="The latest Notice.")
+
+    def __init__(self, **state: Any):
+        super().__init__(**state)
+        self._job: Job | None = None
+        self._seen = -1
+
+    def stop(self) -> None:
+        """Stop the job within one batch; what it finished is kept."""
+        if self._job is not None:
+            self._job.stop()
+            self.label = "Stopping …"
+
+    def tell(self, level: str, text: str) -> None:
+        """Give the user a notice."""
+        self.notice = Notice(level, text)
+
+
+def stamped(partial: Result | None, origin: Origin | None) -> Result | None:
+    """A partial result with the Origin it will have, so that its figure keeps its size when it is whole."""
+    return partial if partial is None or origin is None else partial.replace(origin=origin)
