@@ -1,6 +1,6 @@
 """The page of how induction is learned: a network that learnt, why it learnt all at once, and training of one's own.
 
-Each part is a class of its own, with a card and a `show`; another is one line more in `parts`.
+Each part is a class of its own with `title`, `cards` and `show`; another is one line more in `parts`, and a name in PARTS.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 from workbench.pages import dynamics_words as words
 from workbench.pages.example import Course
 from workbench.pages.nested import Descent
-from workbench.pages.shell import Shell, opened
+from workbench.pages.shell import WIDE, Shell, opened
 from workbench.pages.shown import SIDE_BY_SIDE
 from workbench.pages.training import Train
 from workbench.views.descent import SETTINGS
@@ -29,20 +29,16 @@ class DynamicsPage(Shell):
 
     def __init__(self, view: Dynamics):
         super().__init__(view, "Train", 110)
-        self.example, self.nested = Course(view.example), Descent(view.nested)
-        self.train = Train(view, self._buttons())
+        self.nested, self.train = Descent(view.nested), Train(view, self._buttons())
+        self.parts = {"example": Course(view.example), "nested": self.nested, "train": self.train}
         self.page = self._layout()
         self._watch()
         self._tell_status()
         self._draw()
 
     def _layout(self) -> pmui.Page:
-        self.parts = {
-            "example": ("A network that learnt", pmui.Column(self.example.card, sizing_mode="stretch_width", margin=0)),
-            "nested": ("Why all at once", pmui.Column(self.nested.card, sizing_mode="stretch_width", margin=0)),
-            "train": ("Train", pmui.Column(self.train.card, self.train.stored.card, sizing_mode="stretch_width", margin=0)),
-        }
-        self.tabs = pmui.Tabs(*self.parts.values(), active=PARTS.index(self.view.part), sizing_mode="stretch_width", margin=0)
+        tabs = [(self.parts[name].title, pmui.Column(*self.parts[name].cards, margin=0, **WIDE)) for name in PARTS]
+        self.tabs = pmui.Tabs(*tabs, active=PARTS.index(self.view.part), margin=0, **WIDE)
         return self._framed("Circuit workbench: how induction is learned", None, self.ruler, self.tabs)
 
     def _watch(self) -> None:
@@ -50,7 +46,7 @@ class DynamicsPage(Shell):
         self.run.on_click(lambda event: view.train())
         self._watch_status("result", "params", "study")
         self.tabs.param.watch(lambda event: view.param.update(part=PARTS[event.new]), "active")
-        view.param.watch(lambda event: self.tabs.param.update(active=PARTS.index(event.new)), "part")
+        view.param.watch(lambda *_: self._open(), "part")
         view.nested.param.watch(lambda *_: self.nested.move(), ["path", "problem"])
         view.param.watch(lambda *_: self._address(), ["part", "study", "params", "result", "whole"])
         view.example.param.watch(lambda *_: self._address(), ["step", "of"])
@@ -69,8 +65,10 @@ class DynamicsPage(Shell):
         restore(self.view, query)
         self.train.set()
 
+    def _open(self) -> None:
+        self.tabs.active = PARTS.index(self.view.part)
+        self._draw()
+
     def _draw(self) -> None:
-        """Draw everything as the view has it."""
-        halved = self.across >= SIDE_BY_SIDE
-        for part in (self.example, self.nested, self.train):
-            part.show(self.theme, self._width(False), halved)
+        """Draw the part that is open as the view has it."""
+        self.parts[self.view.part].show(self.theme, self._width(False), self.across >= SIDE_BY_SIDE)

@@ -9,17 +9,20 @@ from workbench.pages.chart import Chart
 from workbench.pages.pair import framed
 from workbench.pages.scale import GROUND
 from workbench.pages.shell import line
-from workbench.pages.shown import boxed, drawn, heading, named, paper
+from workbench.pages.shown import boxed, drawn, heading, named, paper, quiet
 from workbench.plots.theme import tone
 from workbench.views.example import Example
 
 
 class Course:
-    """The slider of steps, the measures and the attention of an Example, in `card`."""
+    """The slider of steps, the measures and the attention of an Example, in `cards`."""
+
+    title = "A network that learnt"
 
     def __init__(self, view: Example):
         self._view, self._setting = view, False
         self._theme, self._width, self._halved = "light", 1000.0, True
+        self._half, self._course = 500.0, None
         self._made: dict[int, Any] = {}
         self.slider = pmui.DiscreteSlider(
             label="Step of training", options={f"{step:,}": step for step in view.steps}, value=view.step, size="small",
@@ -38,8 +41,8 @@ class Course:
         self.always = pmui.Column(self.chooser, self.says, sizing_mode="stretch_width", margin=0)
         left = pmui.Column(self.course, self.table, sizing_mode="stretch_width", margin=0)
         self.figures = framed(left, self.looks)
-        self.card = paper(heading("A network learns to learn in context", ""), line(), self.always, self.figures)
-        self.card[1].object = f'<span style="font-size:13px;opacity:.85">{words.EXAMPLE}</span>'
+        about = heading("A network learns to learn in context"), quiet(words.EXAMPLE)
+        self.cards = [paper(*about, self.always, self.figures)]
         self.slider.param.watch(self._moved, "value")
         self.of.param.watch(lambda event: event.new and view.param.update(of=event.new), "value")
         view.param.watch(lambda *_: self.show(self._theme, self._width, self._halved), "of")
@@ -55,7 +58,7 @@ class Course:
         self.always.styles = {"position": "sticky", "top": "0", "z-index": "2", "background": GROUND[theme]}
         self._course = drawn(words.brief(view.course), theme, half, mark=view.step)
         named(self._course, view.transition, f"transition, step {view.transition:.0f}", theme)
-        self._made = {step: self._looked(step, half) for step in view.steps}
+        self._half, self._made = half, {}
         self.of.value = view.of
         self.move()
 
@@ -76,7 +79,9 @@ class Course:
         self._setting = False
         self.says.object = f'<span style="font-size:14px">{words.example(self._view)}</span>'
         self.table.object = words.measures(self._view.told(step), f"step {step:,}")
-        if self._made:
+        if self._course is not None:
+            if step not in self._made:
+                self._made[step] = self._looked(step, self._half)
             self._course.update_shapes({"x0": step, "x1": step}, {"name": "mark"})
             self.course.show(self._course)
             self.looks.show(self._made[step])

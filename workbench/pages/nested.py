@@ -8,7 +8,7 @@ from workbench.pages import dynamics_words as words
 from workbench.pages.chart import Chart
 from workbench.pages.pair import framed
 from workbench.pages.shell import line
-from workbench.pages.shown import drawn, heading, named, paper
+from workbench.pages.shown import drawn, heading, named, paper, quiet
 from workbench.pages.soon import Soon
 from workbench.views.descent import SETTINGS, Nested
 
@@ -26,7 +26,9 @@ FORM = 300
 
 
 class Descent:
-    """The sliders and the figures of a Nested, in `card`."""
+    """The sliders and the figures of a Nested, in `cards`."""
+
+    title = "Why all at once"
 
     def __init__(self, view: Nested):
         self._view, self._setting = view, False
@@ -35,13 +37,12 @@ class Descent:
         self.sliders = {name: self._slider(name, *shown) for name, shown in SLIDERS.items()}
         self.begin = pmui.Column(*map(self._example, EXAMPLES), sizing_mode="stretch_width", margin=(0, 0, 8, 0))
         self.says, self.loss, self.shares = line(), Chart(), Chart()
-        form = pmui.Column(self.begin, *self.sliders.values(), width=FORM, margin=(0, 12, 0, 0))
+        form = pmui.Column(self.begin, *self.sliders.values(), sizing_mode="stretch_width", margin=(0, 12, 0, 0))
         self.form = form
         self.drawn = framed(self.loss, self.shares)
         right = pmui.Column(self.says, self.drawn, sizing_mode="stretch_width", margin=0)
-        self.parts = framed(form, right)
-        self.card = paper(heading("Why all at once?", "three nested logits"), line(), self.parts)
-        self.card[1].object = f'<span style="font-size:13px;opacity:.85">{words.NESTED}</span>'
+        self.halves = framed(form, right)
+        self.cards = [paper(heading("Why all at once?", "three nested logits"), quiet(words.NESTED), self.halves)]
 
     def _slider(self, name: str, label: str, step: int | float) -> Any:
         low, high = self._view.param[name].bounds
@@ -65,8 +66,8 @@ class Descent:
     def show(self, theme: str, width: int | float, halved: bool) -> None:
         """Draw everything for a page of this theme and width."""
         self._theme, self._halved = theme, halved
-        self.parts.flex_direction = "row" if halved else "column"
-        self.form.param.update(width=FORM if halved else None, sizing_mode="fixed" if halved else "stretch_width")
+        self.halves.flex_direction = "row" if halved else "column"
+        self.form.styles = {"flex": f"0 0 {FORM}px"} if halved else {}
         self._width = width - FORM - 24 if halved else width
         self.move()
 

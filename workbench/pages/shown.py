@@ -98,6 +98,12 @@ def paper(*objects: Any, **settings: Any) -> pmui.Paper:
     )  # fmt: skip
 
 
+def quiet(text: str) -> pn.pane.HTML:
+    """A paragraph that says what a card is about; shown as it stands."""
+    said = f'<span style="font-size:13px;opacity:.85">{escape(text)}</span>'
+    return pn.pane.HTML(said, margin=(2, 0), sizing_mode="stretch_width")
+
+
 def heading(title: str, about: str = "") -> pn.pane.HTML:
     """A heading of a card with a quiet line beside it; both are shown as they stand."""
     return pn.pane.HTML(

@@ -22,7 +22,9 @@ HEAD = ("When", "Study", "Task", "Training", "Key")
 
 
 class Train:
-    """The form, the buttons and the figure of a Training, in `card`; the stored runs in `stored.card`."""
+    """The form, the buttons and the figure of a Training, and the stored runs, in `cards`."""
+
+    title = "Train"
 
     def __init__(self, view: Training, buttons: Any):
         from workbench.dynamics import STUDIES
@@ -34,11 +36,11 @@ class Train:
         self.params = Settings(view, "params", FIRST_OF_STUDY)
         self.hint = pn.pane.HTML("", margin=0, sizing_mode="stretch_width")
         self.about, self.says, self.figure, self.table = line(), line(), Chart(), line()
-        self.form = pmui.Column(self.study, self.about, self.params.column, width=FORM, margin=(0, 12, 0, 0))
+        self.form = pmui.Column(self.study, self.about, self.params.column, sizing_mode="stretch_width", margin=(0, 12, 0, 0))
         right = pmui.Column(buttons, self.hint, self.says, self.figure, self.table, sizing_mode="stretch_width", margin=0)
-        self.parts = framed(self.form, right)
-        self.card = paper(heading("Train networks of your own", "on this machine; the result is kept"), self.parts)
-        self.stored = Stored(view, "click a row to reopen it; nothing is trained", HEAD, _row)
+        self.halves = framed(self.form, right)
+        card = paper(heading("Train networks of your own", "on this machine; the result is kept"), self.halves)
+        self.cards = [card, Stored(view, "click a row to reopen it; nothing is trained", HEAD, _row).card]
         self.study.param.watch(self._chosen, "value")
         view.param.watch(lambda *_: self.set(), ["study", "params"])
         view.param.watch(lambda *_: self.draw(), ["result", "whole", "status"])
@@ -57,8 +59,8 @@ class Train:
         """Draw everything for a page of this theme and width."""
         self._theme = theme
         self._width = width - FORM - 24 if halved else width
-        self.parts.flex_direction = "row" if halved else "column"
-        self.form.param.update(width=FORM if halved else None, sizing_mode="fixed" if halved else "stretch_width")
+        self.halves.flex_direction = "row" if halved else "column"
+        self.form.styles = {"flex": f"0 0 {FORM}px"} if halved else {}
         self.draw()
 
     def draw(self) -> None:
