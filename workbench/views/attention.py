@@ -1,6 +1,5 @@
 """Where the heads of a layer look on one prompt: the job that reads it, and the state of the panel that shows it."""
 
-from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +11,8 @@ from workbench.errors import BadInput, within
 from workbench.jobs import LIVE, Job, Jobs
 from workbench.plots.text import visible
 from workbench.result import Scores, canonical
+from workbench.views.latest import Latest
 from workbench.views.question import Question
-
-KEPT = 24
 
 
 def attention(model: Any, pairs: Any, layer: int, prompt: int, of: str) -> Scores:
@@ -75,17 +73,14 @@ class Attention(param.Parameterized):
 
     def __init__(self, jobs: Jobs):
         super().__init__()
-        self._jobs = jobs
+        self._latest = Latest(jobs)
         self._question: Question | None = None
-        self._job: Job | None = None
-        self._wanted = ""
         self._group: tuple[int, int] | None = None
-        self._kept: OrderedDict[str, Scores] = OrderedDict()
 
     @property
     def live(self) -> bool:
         """Whether a job of this panel waits or runs."""
-        return self._job is not None and self._job.status in LIVE
+        return self._latest.live
 
     def ask_about(self, question: Question | None, prompts: int) -> None:
         """Take up the prompts of a result; what was shown goes if the prompts are others."""
@@ -111,11 +106,6 @@ class Attention(param.Parameterized):
         if self.layer is None or self._question is None:
             return
         asked, layer, prompt, of = self._question, self.layer, self.prompt, self.of
-        self._wanted = canonical([asked.pairs_key, layer, prompt, of])
-        if self._wanted in self._kept:
-            self._job = None
-            self._take(self._kept[self._wanted])
-            return
 
         def work(model: Any, job: Job) -> Scores:
             pairs = asked.pairs(model)
@@ -123,24 +113,22 @@ class Attention(param.Parameterized):
             job.say("Reading attention")
             return attention(model, pairs, layer, prompt, of)
 
-        self._job = self._jobs.submit(asked.model, f"attention {self._wanted}", work, "Waiting for the model")
-        self.status = f"{self._job.label} …"
+        known = self._latest.ask(asked.model, f"attention {canonical([asked.pairs_key, layer, prompt, of])}", work)
+        if known is not None:
+            self._take(known)
+        else:
+            self.refresh()
 
     def refresh(self) -> None:
         """Take over how far the job is."""
-        if self._job is None:
+        job = self._latest.refresh()
+        if job is None:
             return
-        job = self._job.state()
         if "pairs" in job.found:
             self.name_prompts(job.found["pairs"])
         if job.status in LIVE:
             self.status = f"{job.label} …"
-            return
-        self._job = None
-        if job.status == "done":
-            self._kept[self._wanted] = job.result
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+        elif job.status == "done":
             self._take(job.result)
         else:
             self.param.update(scores=None, status=job.message or "Stopped.")

@@ -1,16 +1,15 @@
 """The search for channels: the job that does it, what the store holds of it, and the names of what it finds."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from workbench.errors import BadInput
 from workbench.jobs import Job
-from workbench.result import Result, Scores, canonical
+from workbench.result import Result, Scores
 from workbench.store import Store
-from workbench.views.asking import kept
 from workbench.views.composed import Head, head
-from workbench.views.fields import task_fields
-from workbench.views.question import CUSTOM, Question
+from workbench.views.question import Question
+from workbench.views.stored import answers
 
 FROM_WEIGHTS = (
     "What is read through keys and values is listed from the weights alone: a task tells only of what is read at END, "
@@ -46,29 +45,13 @@ def found(asked: Question, model: Any, job: Job, store: Store) -> Result:
 
 def stored(store: Store, asked: Question | None, method: str, **params: Any) -> Result | None:
     """The stored result of a part of the search, found without the model; None where its name does not say which weights."""
-    from workbench.methods import METHODS
-    from workbench.methods.method import plain, versions
-    from workbench.models import CATALOGUE, own_refs
-
-    if asked is None or asked.model not in (*CATALOGUE, *own_refs()):
+    if asked is None:
         return None
     slot = asked.params["slots"]
-    task = asked.task if method == "channels" and slot == "q" else ""
-    if task == CUSTOM:
-        return None
-    fields = task_fields(task) if task else {}
-    bound = plain(METHODS[method].bind(slots=slot, **params))
-    wanted = canonical([method, asked.model, task, bound, kept(asked.options, fields), versions()])
-    for entry in store.list():
-        origin = entry.origin
-        has = [origin.method, origin.model, origin.task, origin.params, kept(origin.task_params, fields), origin.versions]
-        if canonical([*map(_bare, has)]) == wanted and "prompts" not in origin.task_params:
-            return store.get(entry.key)
-    return None
-
-
-def _bare(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value
+    params = {"slots": slot, **params}
+    alone = Question(asked.model, "", method, {}, params)
+    part = replace(asked, method=method, params=params) if method == "channels" and slot == "q" else alone
+    return answers(store, {method: part}).get(method)
 
 
 def channel_of(name: str) -> tuple[Head, int, Head]:

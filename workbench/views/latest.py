@@ -1,0 +1,54 @@
+"""The job that a panel asked for last, and what those before it gave."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from workbench.jobs import LIVE, Job, Jobs
+
+KEPT = 24
+
+
+class Latest:
+    """One job at a time; what was asked before is there at once.
+
+    Args:
+        jobs: The queues.
+        kept: How many answers to keep.
+    """
+
+    def __init__(self, jobs: Jobs, kept: int = KEPT):
+        self._jobs, self._most = jobs, kept
+        self._job: Job | None = None
+        self._kept: OrderedDict[str, Any] = OrderedDict()
+
+    @property
+    def live(self) -> bool:
+        """Whether a job waits or runs, or has ended and `refresh` has not told."""
+        return self._job is not None
+
+    def ask(self, ref: str, key: str, work: Callable[[Any, Job], Any]) -> Any | None:
+        """The answer, if it was given before; else a job is asked for it, see `refresh`."""
+        if key in self._kept:
+            self._job = None
+            return self._kept[key]
+        self._job = self._jobs.submit(ref, key, work, "Waiting for the model")
+        return None
+
+    def drop(self) -> None:
+        """Wait for the job no longer."""
+        self._job = None
+
+    def refresh(self) -> SimpleNamespace | None:
+        """How far the job is, the last time when it has ended; None where there is none."""
+        if self._job is None:
+            return None
+        key, job = self._job.key, self._job.state()
+        if job.status not in LIVE:
+            self._job = None
+        if job.status == "done":
+            self._kept[key] = job.result
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return job

@@ -1,0 +1,55 @@
+"""Answers that the store holds already, found without the model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.result import Result, canonical
+from workbench.store import Store
+from workbench.views.asking import kept
+from workbench.views.fields import task_fields
+from workbench.views.question import CUSTOM, Question
+
+
+def answers(store: Store, asked: Mapping[str, Question]) -> dict[str, Result]:
+    """The stored answers of some questions, by name.
+
+    None is found where the name of the model does not say which weights, nor for the user's own pairs: what these are is
+    known only with the model. A question with no task is one to the weights alone.
+    """
+    wanted = {_wanted(one): name for name, one in asked.items() if _told_by_name(one)}
+    found: dict[str, str] = {}
+    for entry in store.list() if wanted else ():
+        origin = entry.origin
+        if origin.task == CUSTOM or "prompts" in origin.task_params:
+            continue
+        has = [origin.method, origin.model, origin.task, origin.params, _options(origin.task, origin.task_params)]
+        name = wanted.get(canonical([*map(_bare, has), _bare(origin.versions)]))
+        if name is not None and name not in found:
+            found[name] = entry.key
+    opened = {name: store.get(key) for name, key in found.items()}
+    return {name: result for name, result in opened.items() if result is not None}
+
+
+def _told_by_name(asked: Question) -> bool:
+    from workbench.models import CATALOGUE, own_refs
+
+    return asked.task != CUSTOM and asked.model in (*CATALOGUE, *own_refs())
+
+
+def _wanted(asked: Question) -> str:
+    from workbench.methods import METHODS
+    from workbench.methods.method import plain, versions
+
+    bound = plain(METHODS[asked.method].bind(**asked.params))
+    return canonical([asked.method, asked.model, asked.task, bound, _options(asked.task, asked.options), versions()])
+
+
+def _options(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A value of each option of the task; of a task that is no longer known, what there is."""
+    from workbench.tasks import TASKS
+
+    return kept(options, task_fields(task)) if task in TASKS else dict(options)
+
+
+def _bare(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
