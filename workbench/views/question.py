@@ -23,7 +23,7 @@ class Question:
 
     Attributes:
         model: Ref of the model.
-        task: Id of the task, or 'custom'.
+        task: Id of the task, 'custom', or '' for what needs no prompts.
         method: Id of the method.
         options: The task's options that are not its defaults.
         params: The method's parameters that are not its defaults.
@@ -73,9 +73,15 @@ class Question:
             return custom(model, path, **options)
 
     def answer(self, model: Any, job: Job, store: Store) -> Result:
-        """The result, from the store or computed now; pairs and baseline are told as soon as they are known."""
+        """The result, from the store or computed now; pairs and baseline are told as soon as they are known.
+
+        With no task it is one of the model alone.
+        """
         from workbench.methods import METHODS
 
+        if not self.task:
+            job.say(METHODS[self.method].title)
+            return store.compute(METHODS[self.method], model, None, **self.params)
         pairs = self.pairs(model)
         job.tell(pairs=pairs, origin=METHODS[self.method].origin(model, pairs, **self.params))
         job.check()
