@@ -215,6 +215,14 @@ class Heads(Asking):
         if detector != self.detector:
             self.param.update(detector=detector, at_least=None, sort=detector, descending=True)
 
+    def bound(self, text: str) -> None:
+        """Show only heads with this much of the detector or more; '' shows all.
+
+        Raises:
+            BadInput: When the text is no number.
+        """
+        self.at_least = Field("the least number", "fraction", 0.0).read(text) if text.strip() else None
+
     @property
     def map(self) -> Scores | None:
         """The chosen detector over layer and head; None until it is known."""

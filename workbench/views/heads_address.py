@@ -43,8 +43,8 @@ def restore(view: Heads, query: Mapping[str, str]) -> None:
     asked.attempt("sort", lambda text: chosen.update(sort=NAME if text == NAME else _column(text)))
     chosen |= {"descending": False} if chosen.get("sort") == NAME else {}
     asked.attempt("order", lambda text: (one_of("order", text, ORDERS), chosen.update(descending=ORDERS[text])))
-    asked.attempt("least", lambda text: chosen.update(at_least=_number(text)))
     view.param.update(**chosen)
+    asked.attempt("least", view.bound)
     asked.attempt("only", lambda text: view.param.update(only=text))
     _open(view, asked)
     asked.tell(view)
@@ -78,9 +78,3 @@ def _joined(text: str) -> list[str]:
     for method in text.split():
         one_of("what is joined", method, JOINED)
     return [method for method in JOINED if method in text.split()]
-
-
-def _number(text: str) -> float:
-    from workbench.views.fields import Field
-
-    return Field("least", "fraction", 0.0).read(text)

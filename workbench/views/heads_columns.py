@@ -77,3 +77,13 @@ class Column:
         sizes = np.abs(self.values) if self.signed else self.values
         found = np.array([1 + int((sizes > size).sum()) for size in sizes])
         return np.where(np.isfinite(sizes), found, 0)
+
+
+def file_name(model: str, task: str) -> str:
+    """The name of the CSV: of model and task, without what file systems refuse."""
+    return (
+        "".join(
+            char if char.isascii() and (char.isalnum() or char in "-_.") else "-" for char in f"heads-{model}-{task}"[-120:]
+        )
+        + ".csv"
+    )

@@ -1,0 +1,130 @@
+"""The page of heads: a table of what every head of a model does; a row of it, or a cell of its map, opens that head.
+
+Text that comes from prompts is shown as it stands: panes of HTML get it escaped, widgets, tables and figures treat it as text.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from workbench.pages import heads_words as words
+from workbench.pages.chart import Chart
+from workbench.pages.head import HeadCards
+from workbench.pages.heads_table import TableCard
+from workbench.pages.pair import framed
+from workbench.pages.ruler import Ruler
+from workbench.pages.shell import Shell, line, opened
+from workbench.pages.shown import SIDE_BY_SIDE, boxed, drawn, heading, paper
+from workbench.pages.sidebar import ModelAndTask, Settings
+from workbench.pages.words import baseline
+from workbench.views.heads import Heads
+from workbench.views.heads_address import restore, written
+
+JOINS = {
+    "Direct logit attribution": "dla", "Attribution patching": "atp", "Activation patching (a run per head)": "patch",
+    "Retrieval heads (long prompts)": "retrieval",
+}  # fmt: skip
+WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
+
+
+def page(view: Heads | None = None) -> pmui.Page:
+    """The page, set to what the URL of the session says."""
+    return opened(lambda: HeadsPage(view or Heads()))
+
+
+class HeadsPage(Shell):
+    """Layout of a Heads view."""
+
+    def __init__(self, view: Heads):
+        super().__init__(view, "Find heads", 150)
+        self.sidebar, self.options = ModelAndTask(view), Settings(view, "params", ("examples",))
+        self.table, self.head = TableCard(view, self._to_head), HeadCards(view)
+        self.map = Chart(self._cell_clicked)
+        self.page = self._layout()
+        self._watch()
+        self._tell_status()
+        self._draw()
+
+    def _layout(self) -> pmui.Page:
+        self.joined = pmui.CheckBoxGroup(options=JOINS, value=self.view.joined, size="small", margin=(2, 0), **WIDE)
+        self.options.show("heads", self.view.method_fields)
+        sidebar = pmui.Column(
+            *self.sidebar.objects, pmui.Divider(margin=(10, 0)), heading("Join to the table"), self.joined,
+            pmui.Divider(margin=(10, 0)), heading("Sequences"), self.options.column, margin=(14, 14), **WIDE,
+        )  # fmt: skip
+        self.hint_card, self.baseline = paper(pn.pane.HTML(words.HINT, margin=0, **WIDE)), line()
+        self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
+        self.middle = framed(paper(self.map), self.head.summary)
+        return self._framed(
+            "Circuit workbench: heads", sidebar, self.ruler, self._buttons(), self.baseline, self.hint_card, self.table.card,
+            self.anchor, self.middle, self.head.card,
+        )  # fmt: skip
+
+    def _watch(self) -> None:
+        view = self.view
+        self.run.on_click(lambda event: view.find())
+        self._watch_status("table")
+        self.joined.param.watch(lambda event: view.param.update(joined=[m for m in JOINS.values() if m in event.new]), "value")
+        view.param.watch(lambda event: self.joined.param.update(value=event.new), "joined")
+        view.param.watch(lambda *_: self.options.show("heads", view.method_fields), "params")
+        view.param.watch(
+            lambda *_: self._draw_table(), ["table", "order", "sort", "descending", "detector", "at_least", "only"]
+        )
+        view.head.param.watch(lambda *_: self._draw(), "head")
+        looked = view.head.attention
+        looked.param.watch(lambda *_: self._draw_head(), ["scores", "status", "prompt", "prompts", "of"])
+        view.head.writes.param.watch(lambda *_: self._draw_head(), ["readout", "status"])
+        view.param.watch(lambda *_: self._draw_head(), "status")
+        addressed = ["model", "task", "options", "params", "joined", "sort", "descending", "detector", "at_least", "only"]
+        view.param.watch(lambda *_: self._address(), addressed)
+        view.head.param.watch(lambda *_: self._address(), "head")
+        looked.param.watch(lambda *_: self._address(), ["prompt", "of"])
+        # What is changed before the page has loaded never reaches the browser.
+        self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
+        self.page.param.watch(lambda *_: self._draw(), "dark_theme")
+
+    def _status(self) -> str:
+        return words.status(self.view)
+
+    def _written(self) -> dict[str, str]:
+        return written(self.view)
+
+    def _restore(self, query: Mapping[str, str]) -> None:
+        restore(self.view, query)
+        self.sidebar.show()
+
+    def _cell_clicked(self, figure: Any, point: Mapping[str, Any]) -> None:
+        self.view.click(figure, point)
+
+    def _to_head(self) -> None:
+        self.anchor.calls += 1
+
+    @property
+    def _halved(self) -> bool:
+        return self.across >= SIDE_BY_SIDE
+
+    def _draw(self) -> None:
+        """Draw everything as the view has it."""
+        self._draw_table()
+        self._draw_head()
+
+    def _draw_table(self) -> None:
+        """Draw the table, its map, and what it says of the open head."""
+        view = self.view
+        found = view.baseline
+        self.baseline.visible = found is not None
+        self.baseline.object = "" if found is None else baseline(found)
+        self.hint_card.visible = view.table is None
+        self.middle.visible = view.table is not None or view.head.head is not None
+        self.middle.flex_direction = "row" if self._halved else "column"
+        self.table.show(self.theme)
+        scores = view.map
+        made = None if scores is None else drawn(scores, self.theme, self._width(self._halved))
+        self.map.show(made if made is None or view.head.head is None else boxed(made, *view.head.head, self.theme))
+        self.head.tell(self.theme)
+
+    def _draw_head(self) -> None:
+        """Draw the panels of the open head."""
+        self.head.show(self.theme, self._width(self._halved), self._halved)
