@@ -209,7 +209,7 @@ def test_an_open_head_shows_where_it_looks_and_what_it_writes(view):
     np.testing.assert_allclose(view.head.attention.scores.values, kept[Site("pattern", 1)][0, 3], atol=1e-6)
     readout = view.head.writes.readout
     np.testing.assert_allclose(readout.values, writes(model, pairs, 1, 3, 0, "clean").values)
-    assert readout.values["looked at"].values[0] == "all, as it looks"
+    assert list(readout.values["looked at"].values[:2]) == ["↑ all, as it looks", "↓ all, as it looks"]
     figure(readout)
     first = readout
     view.head.look(prompt=1, of="corrupt")
@@ -232,11 +232,12 @@ def test_what_is_written_of_each_token_adds_up_to_what_the_head_writes(model_of,
 
     model = model_of(family)
     pairs = naming_pairs(model, ragged=True)
-    made = writes(model, pairs, 1, 2, 3, "clean", top=families.VOCAB, most=99)
-    shares = made.values.attention.values
+    made = writes(model, pairs, 1, 2, 3, "clean", top=families.VOCAB, most=99, least=0)
+    shares = made.values.attention.values[::2]
     assert shares[1:].sum() == pytest.approx(1, abs=1e-5)
     ids = [[families.WORDS.index(str(token)) for token in line] for line in made.parts["token"].values]
-    logits = np.take_along_axis(made.values.values, np.argsort(ids, axis=1), 1)
+    logits, lowered = (np.take_along_axis(made.values.values, np.argsort(ids, axis=1), 1)[at::2] for at in (0, 1))
+    np.testing.assert_allclose(logits, -lowered, atol=1e-6)
     np.testing.assert_allclose(logits[0], shares[1:] @ logits[1:], atol=1e-4)
     dla = float(METHODS["dla"](model, pairs).values.sel(layer=1, head=2, prompt=3))
     right, wrong = (logits[0, list(answers[3])].mean() for answers in (pairs.right, pairs.wrong))

@@ -16,17 +16,28 @@ from workbench.result import Readout
 from workbench.sites import Site
 from workbench.unembed import scale_of, through_norm
 
-TOP, MOST = 6, 10
+TOP, MOST = 8, 5
+# What gets a smaller share of attention hardly counts.
+LEAST = 0.01
 
 
 def writes(
-    model: Any, pairs: Pairs, layer: int, head: int, prompt: int, of: str, *, top: int = TOP, most: int = MOST
+    model: Any,
+    pairs: Pairs,
+    layer: int,
+    head: int,
+    prompt: int,
+    of: str,
+    *,
+    top: int = TOP,
+    most: int = MOST,
+    least: int | float = LEAST,
 ) -> Readout:
-    """The tokens whose logits a head raises most by itself at END.
+    """The tokens whose logits a head raises and lowers most by itself at END.
 
     Convention: what the head writes at END goes through the final norm, whose divisor stays what it was, and the
     unembedding; of the logits their mean over the vocabulary is taken off. A head writes the mean, weighted by attention, of
-    what each token gives it: the first line is that mean, the others what a token would give if END looked at it alone.
+    what each token gives it: the first lines are that mean, the others what a token would give if END looked at it alone.
     Source: Elhage et al. 2021, https://transformer-circuits.pub/2021/framework (OV circuits), with the values as they were
     on the prompt in place of embeddings.
 
@@ -38,10 +49,11 @@ def writes(
         prompt: Which pair, from 0.
         of: Its 'clean' or its 'corrupt' prompt.
         top: Tokens per line.
-        most: Of the tokens looked at, how many are shown: those with most attention.
+        most: How many of the tokens that are looked at are shown, those with most attention first.
+        least: The least share of attention of a token that is shown.
     Returns:
-        Readout over (key, rank) in logits; the coordinates 'token', 'pos' and 'attention' tell what is looked at, -1 and 1
-        for the line of all together.
+        Readout over (line, rank) in logits, sizes without a sign. Lines come by two: what is raised and what is lowered, as
+        the coordinate 'effect' says; 'token', 'pos' and 'attention' tell what is looked at, -1 and 1 for all together.
     Raises:
         BadInput: When there is no such head or pair.
     """
@@ -55,26 +67,31 @@ def writes(
     _, kept = read(model, tokens, torch.tensor([end]), [*sites, last])
     value, pattern, z = (kept[site] for site in sites)
     looked = pattern[0, head, end]
-    keys = looked.topk(min(most, end + 1)).indices
+    # One there always is.
+    enough = max(1, min(most, int((looked[: end + 1] >= least).sum())))
+    keys = looked.topk(enough).indices
     shared = heads.n_heads // value.shape[2]
     # In models with a norm after attention its divisor stays what it was.
     held = heads.wiring.scaled(layer, z)[0, end, head].norm() / z[0, end, head].norm().clamp(min=1e-30)
     given = torch.cat([z[0, end, head].unsqueeze(0), value[0, keys, head // shared]]).float() * held.float()
     written = given @ heads.wiring.out[layer][head].float()
     logits = _logits(model, written, kept[last][:, end : end + 1])
-    best = (logits - logits.mean(-1, keepdim=True)).topk(min(top, logits.shape[-1]))
+    logits = logits - logits.mean(-1, keepdim=True)
+    best = torch.stack([logits, -logits], 1).flatten(0, 1).topk(min(top, logits.shape[-1]))
     words = pairs.clean_strings if of == "clean" else pairs.corrupt_strings
     places = [-1, *keys.tolist()]
+    seen = ["all of them", *(words[prompt][place] for place in places[1:])]
     coords = {
-        "key": np.arange(len(places)),
-        "token": ("key", ["all of them", *(words[prompt][place] for place in places[1:])]),
-        "pos": ("key", places),
-        "attention": ("key", [1.0, *looked[keys].double().tolist()]),
+        "line": np.arange(2 * len(places)),
+        "token": ("line", np.repeat(seen, 2)),
+        "pos": ("line", np.repeat(places, 2)),
+        "attention": ("line", np.repeat([1.0, *looked[keys].double().tolist()], 2)),
+        "effect": ("line", ["raises", "lowers"] * len(places)),
         "rank": np.arange(best.indices.shape[1]),
     }
 
     def labelled(array: np.ndarray) -> xr.DataArray:
-        return xr.DataArray(array, dims=("key", "rank"), coords=coords)
+        return xr.DataArray(array, dims=("line", "rank"), coords=coords)
 
     found = np.array([token_strings(model.tokenizer, row) for row in best.indices.tolist()])
     return Readout(
@@ -82,7 +99,7 @@ def writes(
         "logits",
         labelled(best.values.double().cpu().numpy()),
         parts={"token": labelled(found)},
-        notes={"sign": "what the head by itself adds to a token's logit, less its mean over the vocabulary"},
+        notes={"sign": "how far the head by itself moves a token's logit, its mean over the vocabulary taken off"},
     )
 
 

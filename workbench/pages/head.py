@@ -7,16 +7,18 @@ import panel_material_ui as pmui
 
 from workbench.pages import heads_words as words
 from workbench.pages.chart import Chart
-from workbench.pages.pair import framed
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper
+from workbench.result import Readout
 from workbench.views.heads import Heads
 
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
+# Pixels of a token, and of what stands beside the tokens.
+TOKEN, LABELS = 80, 245
 
 
 class HeadCards:
-    """What is known of the open head in `summary`, to stand beside the map; its panels on a prompt in `card`."""
+    """What is known of the open head of a Heads view, in `column`."""
 
     def __init__(self, view: Heads):
         self._view, self._setting = view, False
@@ -27,10 +29,13 @@ class HeadCards:
         self.prompt = pmui.Select(label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, **WIDE)
         self.of = pmui.RadioButtonGroup(options=["clean", "corrupt"], value="clean", size="small", margin=0)
         self.attention, self.writes = Chart(), Chart()
-        self.panels = framed(self.attention, self.writes)
         chooser = pmui.Row(self.prompt, self.of, margin=(6, 0), align="center", sx={"gap": "8px"}, **WIDE)
-        about = "all, as it looks: what it adds to the logits. Below: what each token would give if it looked at that alone"
-        self.card = paper(heading("Where it looks, and what it writes at END", about), chooser, self.looks, self.panels)
+        self.looked = paper(
+            heading("Where it looks on a prompt", "a row is the token that looks"), chooser, self.looks, self.attention
+        )
+        about = "↑ raises, ↓ lowers these tokens: as it looks, and as if it looked at one token alone"
+        self.wrote = paper(heading("What it writes", about), self.writes)
+        self.column = pmui.Column(self.summary, self.looked, self.wrote, margin=0, **WIDE)
         self.close.on_click(lambda event: view.close())
         self.prompt.param.watch(lambda event: self._look(prompt=self.prompt.options.index(event.new)), "value")
         self.of.param.watch(lambda event: self._look(of=event.new), "value")
@@ -41,16 +46,17 @@ class HeadCards:
         self.says.object = words.opened(self._view)
         self.measures.object = words.measures(self._view, theme)
 
-    def show(self, theme: str, width: int | float, halved: bool) -> None:
+    def show(self, theme: str, width: int | float) -> None:
         """Show the panels of the open head as far as they are read."""
         head = self._view.head
-        self.card.visible = head.head is not None
+        self.looked.visible = head.head is not None
+        self.wrote.visible = head.writes.readout is not None
         self._set_chooser()
         self.looks.object = words.looks(self._view)
         self.looks.visible = bool(self.looks.object)
-        self.panels.flex_direction = "row" if halved else "column"
-        for chart, result in ((self.attention, head.attention.scores), (self.writes, head.writes.readout)):
-            chart.show(None if result is None else drawn(result, theme, width))
+        looked, wrote = head.attention.scores, head.writes.readout
+        self.attention.show(None if looked is None else drawn(looked, theme, width))
+        self.writes.show(None if wrote is None else drawn(_fitting(wrote, width), theme, width))
 
     def _set_chooser(self) -> None:
         looked = self._view.head.attention
@@ -63,3 +69,9 @@ class HeadCards:
     def _look(self, **chosen: Any) -> None:
         if not self._setting and all(value is not None for value in chosen.values()):
             self._view.head.look(**chosen)
+
+
+def _fitting(readout: Readout, width: int | float) -> Readout:
+    """As many tokens of every line as can be read in a figure so wide."""
+    ranks = slice(max(2, int((width - LABELS) / TOKEN)))
+    return readout.replace(values=readout.values.isel(rank=ranks), parts={"token": readout.parts["token"].isel(rank=ranks)})

@@ -52,14 +52,16 @@ class HeadsPage(Shell):
         self.options.show("heads", self.view.method_fields)
         sidebar = pmui.Column(
             *self.sidebar.objects, pmui.Divider(margin=(10, 0)), heading("Join to the table"), self.joined,
-            pmui.Divider(margin=(10, 0)), heading("Sequences"), self.options.column, margin=(14, 14), **WIDE,
+            pmui.Divider(margin=(10, 0)), heading("Sequences", "that heads are measured on"), self.options.column,
+            margin=(14, 14), **WIDE,
         )  # fmt: skip
         self.hint_card, self.baseline = paper(pn.pane.HTML(words.HINT, margin=0, **WIDE)), line()
         self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
-        self.middle = framed(paper(self.map), self.head.summary)
+        self.map_card = paper(self.map)
+        self.middle = framed(self.map_card, self.head.column)
         return self._framed(
-            "Circuit workbench: heads", sidebar, self.ruler, self._buttons(), self.baseline, self.hint_card, self.table.card,
-            self.anchor, self.middle, self.head.card,
+            "Circuit workbench: heads", sidebar, self.ruler, self._buttons(), self.baseline, self.hint_card, self.anchor,
+            self.table.card, self.middle,
         )  # fmt: skip
 
     def _watch(self) -> None:
@@ -118,7 +120,9 @@ class HeadsPage(Shell):
         self.baseline.object = "" if found is None else baseline(found)
         self.hint_card.visible = view.table is None
         self.middle.visible = view.table is not None or view.head.head is not None
-        self.middle.flex_direction = "row" if self._halved else "column"
+        # One above the other, the open head comes first.
+        self.middle.flex_direction = "row" if self._halved else "column-reverse"
+        self.map_card.styles = {"position": "sticky", "top": "8px"} if self._halved else {}
         self.table.show(self.theme)
         scores = view.map
         made = None if scores is None else drawn(scores, self.theme, self._width(self._halved))
@@ -127,4 +131,4 @@ class HeadsPage(Shell):
 
     def _draw_head(self) -> None:
         """Draw the panels of the open head."""
-        self.head.show(self.theme, self._width(self._halved), self._halved)
+        self.head.show(self.theme, self._width(self._halved))

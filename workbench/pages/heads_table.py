@@ -30,17 +30,17 @@ class TableCard:
     def __init__(self, view: Heads, opened: Any):
         self._view, self._opened, self._setting = view, opened, False
         self._of: HeadsTable | None = None
-        self.only = pmui.TextInput(label="Filter", placeholder=EXAMPLE, sizing_mode="stretch_width", **FIELD)
-        self.detector = pmui.Select(label="Detector", options=["induction"], value="induction", width=190, **FIELD)
+        self.only = pmui.TextInput(label=f"Filter: {EXAMPLE}", sizing_mode="stretch_width", min_width=200, **FIELD)
+        self.detector = pmui.Select(label="Detector", options=["induction"], value="induction", width=160, **FIELD)
         self.at_least = pmui.TextInput(label="At least", placeholder="any", width=90, max_length=12, **FIELD)
         self.download = pmui.FileDownload(
-            callback=self._csv, filename="heads.csv", label="CSV of all heads", variant="outlined", width=170, **FIELD
+            callback=self._csv, filename="heads.csv", label="Download CSV", variant="outlined", width=136, **FIELD
         )  # fmt: skip
         self.says = line()
         self.sheet = Sheet(self._do)
-        fields = pmui.Row(
-            self.only, self.detector, self.at_least, self.download, margin=(4, 0), align="center", sx={"gap": "8px"},
-            sizing_mode="stretch_width",
+        fields = pmui.FlexBox(
+            self.only, self.detector, self.at_least, self.download, gap="10px 8px", flex_wrap="wrap", align_items="center",
+            margin=(4, 0), sizing_mode="stretch_width",
         )  # fmt: skip
         self.card = paper(self.says, fields, self.sheet)
         self.only.param.watch(lambda event: self._set(only=(event.new or "").strip()), "value")

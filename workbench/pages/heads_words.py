@@ -60,12 +60,12 @@ def looks(view: Heads) -> str:
     """What is going on in the panels of the open head; '' where they show all there is."""
     if view.head.head is None:
         return ""
-    said = [view.head.attention.status, view.head.writes.status]
-    if any(said) and view.status in ("queued", "running"):
+    said = [one for one in (view.head.attention.status, view.head.writes.status) if one]
+    if said and view.status in ("queued", "running"):
         return quiet("Waits until the work above has ended. Stop ends it now.")
-    if not any(said) and view.head.attention.scores is None:
+    if not said and view.head.attention.scores is None:
         return quiet("Press Find heads to see where it looks.")
-    return quiet(" · ".join(dict.fromkeys(one for one in said if one)))
+    return quiet(" · ".join(dict.fromkeys(said)))
 
 
 def measures(view: Heads, theme: str) -> str:
@@ -84,7 +84,10 @@ def measures(view: Heads, theme: str) -> str:
 
 def _row(one: Measured, count: int, theme: str) -> str:
     column = one.column
-    spread = "" if one.error != one.error else f" <span style='opacity:.7'>± {one.error:.2g}</span>"
+    value = (
+        "–" if one.value != one.value else f"{one.value + 0.0:{'+' if column.signed else ''}#.3g}".rstrip(".").replace("-", "−")
+    )
+    spread = "" if one.error != one.error else f" <span style='opacity:.7'>± {one.error:.1g}</span>"
     each = ", ".join(column.text(float(number)) for number in one.each)
     about = f"{column.about} In {column.unit}." + (f" Each: {each}." if len(one.each) > 1 else "")
     if one.value != one.value:
@@ -92,7 +95,7 @@ def _row(one: Measured, count: int, theme: str) -> str:
     rank = int(column.ranks[one.row])
     cells = (
         f'<div title="{escape(about)}">{escape(column.label)}</div>'
-        f"<div><b>{escape(column.text(one.value))}</b>{spread}</div>"
+        f"<div><b>{escape(value)}</b>{spread}</div>"
         f'<div style="opacity:.8">{f"{rank} of {count}" if rank else "–"}</div>'
     )
     return cells + (_strip(one, theme) if rank else "<div></div>")

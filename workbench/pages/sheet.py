@@ -40,12 +40,14 @@ class Sheet(pn.custom.JSComponent):
     _esm = """
     const style = `
       .sheet { max-height: 432px; overflow: auto; color: var(--ink); background: var(--ground); outline: none;
-        border: 1px solid rgba(128,128,128,.3); scrollbar-gutter: stable }
+        border: 1px solid rgba(128,128,128,.3) }
+      .sheet.low { max-height: 236px }
       table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: 13px; line-height: 1.3;
         font-variant-numeric: tabular-nums }
       th { position: sticky; top: 0; z-index: 2; background: var(--ground); font-weight: 600; font-size: 12px; cursor: pointer;
         text-align: right; vertical-align: bottom; padding: 6px 8px; min-width: 50px; max-width: 78px; user-select: none;
-        border-bottom: 1px solid rgba(128,128,128,.6); overflow-wrap: normal }
+        border-bottom: 1px solid rgba(128,128,128,.6); }
+      th span { white-space: nowrap }
       th:hover, th:focus-visible { text-decoration: underline }
       th:focus-visible, tr:focus-visible { outline: 2px solid #4a90cf; outline-offset: -2px }
       td { text-align: right; padding: 3px 8px; white-space: nowrap; border-bottom: 1px solid rgba(128,128,128,.16) }
@@ -73,10 +75,18 @@ class Sheet(pn.custom.JSComponent):
         for (const [name, colour] of Object.entries(model.tones)) box.style.setProperty("--" + name, colour)
       }
 
-      const mark = () => rows.forEach((row, index) => {
-        row.classList.toggle("chosen", index === model.chosen)
-        row.setAttribute("aria-selected", String(index === model.chosen))
-      })
+      const mark = () => {
+        rows.forEach((row, index) => {
+          row.classList.toggle("chosen", index === model.chosen)
+          row.setAttribute("aria-selected", String(index === model.chosen))
+        })
+        // An open head needs the room; its row stays in sight.
+        box.classList.toggle("low", model.chosen >= 0)
+        const row = rows[model.chosen]
+        if (!row?.isConnected) return
+        const top = row.offsetTop - heads[0].offsetHeight, bottom = row.offsetTop + row.offsetHeight - box.clientHeight
+        box.scrollTop = Math.min(top, Math.max(box.scrollTop, bottom + 24))
+      }
 
       const arrange = () => {
         body.replaceChildren(...model.order.filter((index) => index < rows.length).map((index) => rows[index]))
@@ -85,13 +95,15 @@ class Sheet(pn.custom.JSComponent):
         const [by, down] = model.sort
         heads.forEach((head, index) => {
           head.setAttribute("aria-sort", index - 1 !== by ? "none" : down ? "descending" : "ascending")
-          head.lastChild.textContent = index - 1 !== by ? "" : down ? " ▼" : " ▲"
+          head.lastChild.textContent = index - 1 !== by ? "" : down ? "▼" : "▲"
         })
         mark()
       }
 
       const headed = (column, index) => {
-        const head = made("th", column.label, index < 0 ? "name" : "")
+        const head = made("th", "", index < 0 ? "name" : "")
+        // A line is broken between words only, not at a hyphen.
+        for (const word of column.label.split(" ")) head.append(made("span", word), " ")
         head.append(made("span", ""))
         head.title = column.title
         head.scope = "col"
@@ -153,7 +165,6 @@ class Sheet(pn.custom.JSComponent):
         const inside = event.composedPath().some((one) => one.matches?.(other))
         if (event.key !== "Escape" || model.chosen < 0 || inside || event.defaultPrevented) return
         rows[model.chosen]?.focus({preventScroll: true})
-        rows[model.chosen]?.scrollIntoView({block: "center", behavior: "smooth"})
         say("close", 0)
       }
       document.addEventListener("keydown", escape)
@@ -162,6 +173,8 @@ class Sheet(pn.custom.JSComponent):
       model.on(["order", "sort"], arrange)
       model.on("chosen", mark)
       model.on("tones", paint)
+      // Before it stands on the page no row has a place to scroll to.
+      model.on("after_layout", mark)
       model.on("remove", () => document.removeEventListener("keydown", escape))
       draw()
       const whole = document.createElement("div")

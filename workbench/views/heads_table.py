@@ -94,8 +94,8 @@ class HeadsTable:
 
 
 def _named(one: Column, row: int) -> str:
-    of = " (by size)" if one.signed and one.values[row] < 0 else ""
-    return f"{one.label} {one.text(one.values[row])}{of}"
+    by = ", by size" if one.signed and one.values[row] < 0 else ""
+    return f"{one.label} ({one.text(float(one.values[row]))}{by})"
 
 
 def _nth(rank: int) -> str:

@@ -18,12 +18,14 @@ def written(model: Any, pairs: Any, layer: int, head: int, prompt: int, of: str)
     from workbench.methods import METHODS
 
     found = writes(model, pairs, layer, head, prompt, of)
-    shares = found.values.attention.values
-    looked = [f"{visible(str(token))}  {share:.0%}" for token, share in zip(found.values.token.values, shares, strict=True)]
-    looked[0] = "all, as it looks"
+    lines = zip(*(found.values[name].values for name in ("effect", "token", "pos", "attention")), strict=True)
+    looked = [
+        f"{'↑' if effect == 'raises' else '↓'} {'all, as it looks' if pos < 0 else f'{visible(str(token))} {share:.0%}'}"
+        for effect, token, pos, share in lines
+    ]
 
     def named(array: Any) -> Any:
-        return array.drop_vars(["key", "token"]).rename(key="looked at").assign_coords({"looked at": looked})
+        return array.drop_vars(["line", "token"]).rename(line="looked at").assign_coords({"looked at": looked})
 
     params = {"layer": layer, "head": head, "prompt": prompt, "of": of}
     origin = replace(METHODS["baseline"].origin(model, pairs), method="writes", params=params)
