@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Callable
 from typing import Any
 
 import panel_material_ui as pmui
@@ -27,15 +28,15 @@ class TableCard:
         opened: Called when the user has opened a head.
     """
 
-    def __init__(self, view: Heads, opened: Any):
+    def __init__(self, view: Heads, opened: Callable[[], None]):
         self._view, self._opened, self._setting = view, opened, False
         self._of: HeadsTable | None = None
         self.only = pmui.TextInput(label=f"Filter: {EXAMPLE}", sizing_mode="stretch_width", min_width=200, **FIELD)
         self.detector = pmui.Select(label="Detector", options=["induction"], value="induction", width=160, **FIELD)
         self.at_least = pmui.TextInput(label="At least", placeholder="any", width=90, max_length=12, **FIELD)
-        self.download = pmui.FileDownload(
-            callback=self._csv, filename="heads.csv", label="Download CSV", variant="outlined", width=136, **FIELD
-        )  # fmt: skip
+        self.download = pmui.FileDownload(callback=self._csv, filename="heads.csv", label="Download CSV", width=136, **FIELD)
+        # Given when made it is taken for a deprecated setting too, with a warning.
+        self.download.variant = "outlined"
         self.says = line()
         self.sheet = Sheet(self._do)
         fields = pmui.FlexBox(

@@ -37,7 +37,8 @@ def counted(view: Heads) -> str:
     if table is None:
         return ""
     shown = f"{len(view.order)} of {len(table)} heads" if len(view.order) < len(table) else f"{len(table)} heads"
-    said = [f"<b>{escape(shown)}</b> <span style='opacity:.75'>click a row to open its head, a column to sort</span>"]
+    to_do = "click a row to open its head, a column to sort" if view.order else "none passes the filter and the threshold"
+    said = [f"<b>{escape(shown)}</b> <span style='opacity:.75'>{to_do}</span>"]
     missing: dict[str, list[str]] = {}
     for column in table.columns.values():
         if np.isnan(column.values).any():

@@ -56,8 +56,7 @@ class Sheet(pn.custom.JSComponent):
       th.name { z-index: 3 }
       tbody tr { cursor: pointer; scroll-margin-top: 56px; scroll-margin-bottom: 18px }
       tbody tr:hover td { box-shadow: inset 0 0 0 99px rgba(90,150,220,.14) }
-      tr.chosen td { border-top: 2px solid var(--ink); border-bottom: 2px solid var(--ink) }
-      .none { padding: 14px 10px; font-size: 13px; opacity: .8 }`
+      tr.chosen td { border-top: 2px solid var(--ink); border-bottom: 2px solid var(--ink) }`
     const made = (tag, text, name) => {
       const one = document.createElement(tag)
       one.textContent = text
