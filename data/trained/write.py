@@ -15,9 +15,10 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from workbench.dynamics.formation import RUN, curve_of, describe, joined, measured
+from workbench.dynamics.formation import curve_of, joined, measured
 from workbench.dynamics.language import SHAPES, Pace, learn
 from workbench.dynamics.text import Text
+from workbench.dynamics.trained import RUN, describe, looks
 
 SEEDS, STEPS, EVERY = 3, 1500, 50
 # Before; while the weights learn what follows what; the transition, closely; after.
@@ -46,7 +47,8 @@ def main(folder: Path) -> None:
             "seconds": seconds,
             "versions": {package: version(package) for package in ("torch", "transformers")},
         }
-        told = json.dumps({**about, **describe(formed)}, ensure_ascii=False).replace("]], ", "]],\n ")
+        measures = describe(formed, looks(str(folder / name), KEPT, formed.heads[0]))
+        told = json.dumps({**about, **measures}, ensure_ascii=False).replace("]], ", "]],\n ")
         (folder / name / RUN).write_text(told + "\n", encoding="utf-8")
         curve = curve_of(formed)
         print(f"{name}: {curve.notes['transition']}; {curve.notes['heads']}; {seconds} s")

@@ -5,20 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from workbench.dynamics.formation import (
-    LOSSES,
-    MEASURES,
-    RUN,
-    curve_of,
-    describe,
-    formation,
-    joined,
-    losses_of,
-    measured,
-    shipped,
-)
+from workbench.dynamics.formation import LOSSES, MEASURES, curve_of, formation, joined, losses_of, measured
 from workbench.dynamics.language import SHAPES, Pace, Shape, learn
 from workbench.dynamics.text import TEST, Text
+from workbench.dynamics.trained import RUN, describe, formed, looked, looks
 from workbench.errors import BadInput
 from workbench.following import follow
 from workbench.models import load, revisions
@@ -35,20 +25,20 @@ def folder(tmp_path_factory):
 
 
 def test_a_checkpoints_measures_are_those_of_the_method(folder):
-    formed = measured(folder, (0, 2, 4), Text(), seed=5)
-    one, other = formed.heads[0].split(" > ")
+    run = measured(folder, (0, 2, 4), Text(), seed=5)
+    one, other = run.heads[0].split(" > ")
     names = ["step0", "step2", "step4"]
     followed = follow(str(folder), "induction", names, device="cpu", store=Store(folder / "store"), previous=one, reader=other)
-    assert np.allclose(formed.shares[:, 0], followed.values.values, atol=1e-6)
-    assert formed.seeds == [5]
+    assert np.allclose(run.shares[:, 0], followed.values.values, atol=1e-6)
+    assert run.seeds == [5]
     last = follow(str(folder), "induction", names, device="cpu", store=Store(folder / "store"))
-    assert np.allclose(formed.shares[:, 0, -1], last.values.values[:, -1], atol=1e-6), "the pair is the strongest in the end"
+    assert np.allclose(run.shares[:, 0, -1], last.values.values[:, -1], atol=1e-6), "the pair is the strongest in the end"
 
 
 def test_the_losses_are_those_of_the_model_on_new_texts(folder):
     import torch
 
-    formed = measured(folder, (0, 4), Text(), seed=0)
+    run = measured(folder, (0, 4), Text(), seed=0)
     batch = Text().batch(0, TEST, 256)
     model = load(f"{folder}@step4", device="cpu")
     with torch.no_grad():
@@ -56,7 +46,7 @@ def test_the_losses_are_those_of_the_model_on_new_texts(folder):
     loss = -log_probs[:, :-1].gather(-1, batch.tokens[:, 1:, None])[..., 0]
     again = batch.again[:, 1:]
     expected = [loss.mean(), loss[again].mean(), loss[~again].mean(), loss[:, -20:].mean() - loss[:, 1:21].mean()]
-    assert np.allclose(formed.losses[:, 0, 1], [float(one) for one in expected], atol=1e-4)
+    assert np.allclose(run.losses[:, 0, 1], [float(one) for one in expected], atol=1e-4)
 
 
 def test_over_seeds_there_is_a_mean_and_its_error(folder):
@@ -75,7 +65,7 @@ def test_over_seeds_there_is_a_mean_and_its_error(folder):
 @pytest.mark.parametrize("name", sorted(SHAPES))
 def test_what_is_shipped_shows_the_circuit_form(name):
     """Over the seeds of the run that is shipped; and its checkpoints are those of the first of them."""
-    curve = shipped(name)
+    curve = formed(name)
     count = curve.parts["transition"].size
     assert count >= 3
     assert curve.notes["transition"].startswith(f"{count} of {count} seeds form an induction head")
@@ -98,7 +88,7 @@ def test_what_is_shipped_shows_the_circuit_form(name):
 @pytest.mark.parametrize("name", sorted(SHAPES))
 def test_the_shipped_numbers_are_those_of_the_shipped_checkpoints(name):
     told = json.loads((DATA / "trained" / name / RUN).read_text())
-    curve, text = shipped(name), Text(**told["text"])
+    curve, text = formed(name), Text(**told["text"])
     steps = [int(one.removeprefix("step")) for one in revisions(f"trained:{name}")]
     some = [steps[0], steps[len(steps) // 2], steps[-1]]
     again = measured(f"trained:{name}", some, text, seed=0)
@@ -107,14 +97,32 @@ def test_the_shipped_numbers_are_those_of_the_shipped_checkpoints(name):
     assert np.allclose(again.shares[:, 0], there.values, atol=2e-3)
     assert np.allclose(again.losses[:, 0], curve.parts["losses"].sel(seed=0, step=some).values, atol=2e-3)
     assert again.heads[0] == told["heads"][0]
+    seen = looks(f"trained:{name}", some, told["heads"][0]).values
+    assert np.allclose(seen.values, looked(name).values.sel(step=some).values, atol=2e-3)
+    assert list(seen.key.values) == list(looked(name).values.key.values)
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_after_the_transition_the_two_heads_look_where_they_should(name):
+    """At the token before; and, in the second copy, at what followed the word in the first."""
+    attention = looked(name).values
+    late = attention.isel(step=-1).values
+    assert np.allclose(late.sum(-1), 1, atol=0.02)
+    length = (attention.sizes["key"] - 1) // 2
+    back = [late[0, at, at - 1] for at in range(2, 2 * length + 1)]
+    matched = [late[1, at, at - length + 1] for at in range(length + 1, 2 * length + 1)]
+    assert np.mean(back) > 0.5
+    assert np.mean(matched) > 0.5
+    early = attention.isel(step=0).values
+    assert max(np.mean([early[0, at, at - 1] for at in range(6, 2 * length + 1)]), early[1, -1, length + 1]) < 0.3
 
 
 def test_what_is_described_is_read_back(folder):
-    formed = measured(folder, (0, 4), Text(), seed=0)
-    told = json.loads(json.dumps(describe(formed)))
-    assert np.allclose(told["shares"], formed.shares, rtol=1e-3)
+    run = measured(folder, (0, 4), Text(), seed=0)
+    told = json.loads(json.dumps(describe(run, looks(str(folder), (0, 4), run.heads[0]))))
+    assert np.allclose(told["shares"], run.shares, rtol=1e-3)
     with pytest.raises(BadInput, match="trained model must be one of 'attention', 'full'; got 'atention'"):
-        shipped("atention")
+        formed("atention")
 
 
 def test_a_formation_over_seeds_goes_on_with_what_is_there(tmp_path, monkeypatch):

@@ -26,7 +26,14 @@ ASKED = {
     "reddy_events": SHORT,
     "reddy_phases": {**SMALL, "steps": 3, "values": ("12", "24"), "rows": ("1", "2")},
     "reddy_saddle": {**SHORT, "classes": 24, "novel": 24, "factors": ("1", "2", "3")},
+    "language": {"words": 30, "length": 52, "batch": 4, "d_model": 16, "heads": 2, "steps": 2, "every": 1, "seeds": 2},
 }
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path, monkeypatch):
+    """Runs of language models are kept there."""
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
 
 
 def test_half_way_is_found_between_evaluations():
@@ -52,7 +59,7 @@ def test_the_order_of_events_is_counted_by_seed():
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_is_stored_and_found(tmp_path, name):
-    store, study = Store(tmp_path), STUDIES[name]
+    store, study = Store(tmp_path / "store"), STUDIES[name]
     result = store.compute(study, None, None, **ASKED[name])
     assert result.kind == study.kind
     assert result.origin == study.origin(None, None, **ASKED[name])
@@ -75,7 +82,7 @@ def test_its_origin_is_code_that_computes_it_again(name):
     names = {}
     exec(origin.code(), names)
     assert names["result"].origin == origin
-    other = study.origin(**{**ASKED[name], "noise": 0.2})
+    other = study.origin(**{**ASKED[name], "batch": 5})
     assert other.key != origin.key
     assert study.origin(**{**ASKED[name], "device": "cuda"}).device == "cuda"
 

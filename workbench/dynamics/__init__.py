@@ -18,7 +18,7 @@ _HOME = {
     "Member": "stack",
     "Nudge": "network",
     "Recipe": "stack",
-    "STUDIES": "phases",
+    "STUDIES": "studies",
     "Setting": "bursty",
     "Worlds": "bursty",
     "shipped": "example",

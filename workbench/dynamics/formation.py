@@ -4,7 +4,6 @@ Source: Olsson et al. 2022, https://arxiv.org/abs/2209.11895: the previous-token
 turn together, in one short phase of training. Here the text has phrases that come again (see `text`).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +21,11 @@ from workbench.detectors.loss import surprisals
 from workbench.dynamics.events import half_way
 from workbench.dynamics.language import Pace, Shape, learn
 from workbench.dynamics.text import TEST, Text
-from workbench.errors import at_least, one_of
+from workbench.errors import at_least
 from workbench.home import home
 from workbench.models import load
-from workbench.models.find import DATA
 from workbench.result import Curve
 
-RUN = "run.json"
 # Test texts; sequences of random tokens, how many, how often they come.
 TEXTS, EXAMPLES, LENGTH, COPIES = 256, 10, 25, 4
 # Words at the beginning and at the end of a text whose losses the in-context score compares; the very first is left out.
@@ -196,25 +193,3 @@ def _curve(title: str, unit: str, each: xr.DataArray, *, notes: dict[str, str], 
         error = each.std("seed", ddof=1) / count**0.5
         band = {"lower": centre - error, "upper": centre + error}
     return Curve(title, unit, centre, **band, notes={**notes, **told}, **more)
-
-
-def describe(formed: Formed) -> dict[str, Any]:
-    """Runs as `run.json` says them, four digits of each number."""
-    rounded = {name: np.vectorize(lambda value: float(f"{value:.4g}"))(getattr(formed, name)) for name in ("shares", "losses")}
-    return {"steps": formed.steps.tolist(), "seeds": formed.seeds, "heads": formed.heads} | {
-        name: array.tolist() for name, array in rounded.items()
-    }
-
-
-def shipped(name: str) -> Curve:
-    """How the circuit of a model that comes with the workbench formed, 'attention' or 'full', over seeds; see `formation`.
-
-    Its checkpoints are `load('trained:NAME@step700')`; `models.revisions('trained:NAME')` lists them.
-
-    Raises:
-        BadInput: When there is no such model.
-    """
-    one_of("trained model", name, sorted(file.parent.name for file in (DATA / "trained").glob(f"*/{RUN}")))
-    told = json.loads((DATA / "trained" / name / RUN).read_text(encoding="utf-8"))
-    arrays = {part: np.array(told[part]) for part in ("steps", "shares", "losses")}
-    return curve_of(Formed(seeds=told["seeds"], heads=told["heads"], **arrays))

@@ -12,7 +12,7 @@ from workbench.dynamics.bursty import Setting
 from workbench.dynamics.events import half_ways
 from workbench.dynamics.measures import MEASURES
 from workbench.dynamics.stack import Recipe
-from workbench.dynamics.study import Study, course, events, seeded, traces
+from workbench.dynamics.study import seeded, traces
 from workbench.errors import BadInput, at_least, one_of
 from workbench.result import Scores
 
@@ -154,14 +154,3 @@ def saddle(
     }
     parts = {"learned": learned, "dead": dead, "transition": ends.copy(data=np.stack(moved))}
     return Scores("Learning with as many labels as items, and with more", "share right", ends, parts=parts, notes=notes)
-
-
-STUDIES = {
-    study.name: study
-    for study in (
-        Study("reddy", "Progress of in-context learning", course, "curve"),
-        Study("reddy_events", "Order of events", events, "scores"),
-        Study("reddy_phases", "In-context and in-weights learning", phases, "scores", usual={"p_novel": 0.0}),
-        Study("reddy_saddle", "Learning with as many labels as items, and with more", saddle, "scores"),
-    )
-}

@@ -35,11 +35,6 @@ AT_ONCE = 16
 HALF = 0.5
 # Measures that are told together: all but the loss, which has another unit, and life, which is a condition.
 SHARES = [name for name in MEASURES if name not in ("loss", "alive")]
-_FIELDS = {
-    one.name: (one.type, getattr(made, one.name))
-    for made in (Setting.fast(), Recipe.fast())
-    for one in dataclasses.fields(made)
-}
 
 
 @dataclass(frozen=True)
@@ -49,10 +44,12 @@ class Study:
     Attributes:
         name: Its id.
         title: A few words for menus.
-        run: `run(setting, recipe, *, …) -> Result`; the fields of both and its keyword-only parameters are its interface.
+        run: `run(*made, …) -> Result`; the fields of what is made and its keyword-only parameters are its interface.
         kind: Kind of the result it returns.
         source: Where it comes from.
-        usual: Defaults that differ from those of the fast setting and recipe.
+        task: What the first of `made` is a setting of.
+        made: What `run` is given, with its defaults: dataclasses, the task's setting first.
+        usual: Defaults that differ from those.
     """
 
     name: str
@@ -60,13 +57,19 @@ class Study:
     run: Callable[..., Result]
     kind: str
     source: str = SOURCE
+    task: str = "bursty"
+    made: tuple[Any, ...] = (Setting.fast(), Recipe.fast())
     usual: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def params(self) -> dict[str, inspect.Parameter]:
-        """All parameters: the setting's fields, the recipe's, then the study's own. Defaults are the fast ones."""
+        """All parameters: the fields of what is made, then the study's own."""
         own = inspect.signature(self.run).parameters.values()
-        named = [_parameter(name, kind, self.usual.get(name, default)) for name, (kind, default) in _FIELDS.items()]
+        named = [
+            _parameter(one.name, one.type, self.usual.get(one.name, getattr(made, one.name)))
+            for made in self.made
+            for one in dataclasses.fields(made)
+        ]
         return {one.name: one for one in [*named, *own] if one.kind is inspect.Parameter.KEYWORD_ONLY}
 
     def bind(self, **params: Any) -> dict[str, Any]:
@@ -79,12 +82,11 @@ class Study:
 
     def origin(self, model: None = None, pairs: None = None, **params: Any) -> Origin:
         """The Origin of the result that this call would give: no model, and the setting as the task."""
-        bound = self.bind(**params)
-        setting, rest = split(bound)
+        (setting, *_), _ = self.asked(**params)
+        rest = {name: value for name, value in self.bind(**params).items() if not hasattr(setting, name)}
         device = rest.pop("device", "cpu")
         task = json.loads(canonical(dataclasses.asdict(setting)))
-        params = json.loads(canonical(rest))
-        return Origin(self.name, "", "", "bursty", "", task, params, device, "float32", _versions())
+        return Origin(self.name, "", "", self.task, "", task, json.loads(canonical(rest)), device, "float32", _versions())
 
     def __call__(self, model: None = None, pairs: None = None, **params: Any) -> Result:
         """Answer the question; there is no model and there are no pairs.
@@ -94,24 +96,19 @@ class Study:
             NotFinite: When a network diverges.
         """
         origin = self.origin(**params)
-        setting, recipe, own = self.asked(**params)
-        return self.run(setting, recipe, **own).replace(origin=origin)
+        made, own = self.asked(**params)
+        return self.run(*made, **own).replace(origin=origin)
 
-    def asked(self, **params: Any) -> tuple[Setting, Recipe, dict[str, Any]]:
-        """The task, the recipe and the study's own parameters, defaults filled in; BadInput where they do not go together."""
-        setting, rest = split(self.bind(**params))
-        recipe = Recipe(**{one.name: rest.pop(one.name) for one in dataclasses.fields(Recipe)})
-        return setting, recipe, rest
+    def asked(self, **params: Any) -> tuple[list[Any], dict[str, Any]]:
+        """What is made, and the study's own parameters, defaults filled in; BadInput where they do not go together."""
+        bound, made = self.bind(**params), []
+        for one in self.made:
+            made.append(type(one)(**{each.name: bound.pop(each.name) for each in dataclasses.fields(one)}))
+        return made, bound
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-def split(bound: Mapping[str, Any]) -> tuple[Setting, dict[str, Any]]:
-    """The setting, and all parameters that are not its."""
-    names = [one.name for one in dataclasses.fields(Setting)]
-    return Setting(**{name: bound[name] for name in names}), {k: v for k, v in bound.items() if k not in names}
 
 
 @cache

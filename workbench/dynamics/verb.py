@@ -30,17 +30,15 @@ def flags(parser: argparse.ArgumentParser) -> None:
 def run(asked: argparse.Namespace) -> Any:
     """Train, or go on; returns the Curve of the run, which is stored."""
     from workbench.dynamics.network import Nudge
-    from workbench.dynamics.phases import STUDIES
-    from workbench.dynamics.stack import Recipe
-    from workbench.dynamics.study import curve_of, seeded, split
+    from workbench.dynamics.studies import STUDIES
+    from workbench.dynamics.study import curve_of, seeded
     from workbench.dynamics.train import train
     from workbench.home import home
     from workbench.progress import digest
 
     study = STUDIES["reddy"]
     params = _params(study, asked)
-    setting, rest = split(study.bind(**params))
-    recipe = Recipe(**{name: rest[name] for name in Recipe.__dataclass_fields__})
+    (setting, recipe), rest = study.asked(**params)
     members = seeded(setting, asked.seed, asked.seeds, Nudge(rest["to_previous"], rest["to_labels"]))
     folder = asked.out or home() / "dynamics" / digest(members, recipe, rest["architecture"], asked.every)
     print(f"Networks of {asked.seeds} seeds; the run is kept in {folder}\n{_head(asked.seeds)}")

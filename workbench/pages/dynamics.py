@@ -10,6 +10,7 @@ import panel_material_ui as pmui
 
 from workbench.pages import dynamics_words as words
 from workbench.pages.example import Course
+from workbench.pages.forming import Formation
 from workbench.pages.nested import Descent
 from workbench.pages.shell import WIDE, Shell, opened
 from workbench.pages.shown import SIDE_BY_SIDE
@@ -30,7 +31,9 @@ class DynamicsPage(Shell):
     def __init__(self, view: Dynamics):
         super().__init__(view, "Train", 110)
         self.nested, self.train = Descent(view.nested), Train(view, self._buttons())
-        self.parts = {"example": Course(view.example), "nested": self.nested, "train": self.train}
+        self.parts = {
+            "example": Course(view.example), "nested": self.nested, "language": Formation(view.forming), "train": self.train,
+        }  # fmt: skip
         self.page = self._layout()
         self._watch()
         self._tell_status()
@@ -51,6 +54,7 @@ class DynamicsPage(Shell):
         view.param.watch(lambda *_: self._address(), ["part", "study", "params", "result", "whole"])
         view.example.param.watch(lambda *_: self._address(), ["step", "of"])
         view.nested.param.watch(lambda *_: self._address(), list(SETTINGS))
+        view.forming.param.watch(lambda *_: self._address(), ["model", "step"])
         # What is changed before the page has loaded never reaches the browser.
         self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
         self.page.param.watch(lambda *_: self._draw(), "dark_theme")

@@ -11,11 +11,17 @@ from workbench.result import Result, Scores
 from workbench.views.descent import Nested, first
 from workbench.views.dynamics import Dynamics
 from workbench.views.example import Example
+from workbench.views.forming import Forming
 from workbench.views.study import TITLES
 
 EXAMPLE = (
     "Items, each followed by its label, and then one item more: what is its label? Its class is new, so that only the context "
     "can tell. A network of two attention layers was trained on this; drag the slider through its training."
+)
+LANGUAGE = (
+    "The same in a language model: a small transformer reads words that follow each other by fixed habits, which weights can "
+    "learn, and phrases that each text makes up and tells again, which only the context can tell. Olsson et al. 2022 follow "
+    "such measures in large models; these two were trained here, three seeds each. What stands beside the slider is of seed 0."
 )
 NESTED = (
     "The network reduced to three numbers that follow the slope of their loss. β1: how much a label attends to its item (q1). "
@@ -27,6 +33,7 @@ ABOUT = {
     "reddy_events": "Which measure moves first: the step at which each is half-way from its first value to its last.",
     "reddy_phases": "Where networks learn in context and where in their weights, over two properties of the task.",
     "reddy_saddle": "Whether networks learn in context where there are as many labels as items (L = N), and where more.",
+    "language": "How the two heads of an induction circuit form in a small language model that reads phrases told again.",
 }
 
 
@@ -39,13 +46,11 @@ def train(view: Dynamics) -> str:
     return f'<div style="{style}">{escape(ready_for(view))} {said}</div>'
 
 
-def measures(told: Mapping[str, float], when: str) -> str:
+def measures(told: Mapping[str, float], when: str, about: Mapping[str, str]) -> str:
     """Every measure in its colour of the figure: its name, what it is, its value."""
-    from workbench.dynamics.measures import MEASURES
-
     rows = "".join(
         f'<div style="color:{SERIES[at % len(SERIES)]}">{"━" if at < len(SERIES) else "╍"}</div><b>{escape(name)}</b>'
-        f'<div style="opacity:.8">{escape(MEASURES[name])}</div>'
+        f'<div style="opacity:.8">{escape(about[name])}</div>'
         f'<div style="text-align:right;font-variant-numeric:tabular-nums">{value:.2f}</div>'
         for at, (name, value) in enumerate(told.items())
     )
@@ -64,6 +69,28 @@ def example(of: Example) -> str:
         f"<b>Step {step:,}</b>, {side} the transition at step {of.transition:.0f}: right on new classes "
         f"<b>{told['ic']:.0%}</b>, one of the labels shown {told['cla']:.0%}; attention from a label to its item "
         f"<b>{told['ila1']:.0%}</b>, from the last item to its label <b>{told['tila2']:.0%}</b>."
+    )
+
+
+def forming(of: Forming) -> str:
+    """What is to be seen of a language model at the step, in numbers."""
+    told, losses = of.told(of.step), of.losses_at(of.step)
+    side = "before" if of.step < of.transition else "after"
+    one, other = of.heads
+    return (
+        f"<b>Step {of.step:,}</b>, {side} the transition at step {of.transition:.0f}: head {escape(one)} looks at the token "
+        f"before with <b>{told['previous token']:.0%}</b> of its attention, head {escape(other)} at what followed with "
+        f"<b>{told['prefix matching']:.0%}</b>; in-context score <b>{losses['in-context score']:+.2f} nats</b>. "
+        f"{escape(of.curve.notes['transition'])}."
+    )
+
+
+def reference(of: Forming) -> str:
+    """How to open the checkpoint that is looked at."""
+    ref = f"trained:{of.model}@step{of.step}"
+    return (
+        f'<div style="font-size:13px;opacity:.85">This checkpoint is a model like any other: '
+        f"<code>{escape(ref)}</code> on every page and in <code>workbench.load</code>.</div>"
     )
 
 

@@ -78,7 +78,7 @@ class Course:
         self.slider.value = step
         self._setting = False
         self.says.object = f'<span style="font-size:14px">{words.example(self._view)}</span>'
-        self.table.object = words.measures(self._view.told(step), f"step {step:,}")
+        self.table.object = words.measures(self._view.told(step), f"step {step:,}", self._view.course.notes)
         if self._course is not None:
             if step not in self._made:
                 self._made[step] = self._looked(step, self._half)

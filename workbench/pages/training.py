@@ -74,7 +74,7 @@ class Train:
         if curve:
             last = result.values.isel(step=-1)
             told = dict(zip(last.series.values.tolist(), last.values.tolist(), strict=True))
-            self.table.object = words.measures(told, f"step {int(last.step):,}")
+            self.table.object = words.measures(told, f"step {int(last.step):,}", result.notes)
         self.figure.show(self._drawn(result) if result is not None and self._theme else None)
 
     def _drawn(self, result: Any) -> Any:

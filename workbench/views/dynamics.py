@@ -8,9 +8,10 @@ from workbench.jobs import JOBS, Jobs
 from workbench.store import Store
 from workbench.views.descent import Nested
 from workbench.views.example import Example
+from workbench.views.forming import Forming
 from workbench.views.training import Training
 
-PARTS = ("example", "nested", "train")
+PARTS = ("example", "nested", "language", "train")
 
 
 class Dynamics(Training):
@@ -20,4 +21,4 @@ class Dynamics(Training):
 
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(jobs, store, **state)
-        self.example, self.nested = Example(), Nested()
+        self.example, self.nested, self.forming = Example(), Nested(), Forming()

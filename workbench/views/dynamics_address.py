@@ -16,6 +16,8 @@ def written(view: Dynamics) -> dict[str, str]:
     said |= {"step": str(view.example.step)} if view.example.step != view.example.steps[-1] else {}
     said |= {"of": view.example.of} if view.example.of != "one" else {}
     said |= changed("nested", nested_fields(), {name: getattr(view.nested, name) for name in SETTINGS})
+    said |= {"lm": view.forming.model} if view.forming.model != "attention" else {}
+    said |= {"lm.step": str(view.forming.step)} if view.forming.step != view.forming.steps[-1] else {}
     said |= {"study": view.study} if view.study != view.param["study"].default else {}
     said |= changed("train", view.fields, view.params)
     return said | ({"result": view.key} if view.key else {})
@@ -29,6 +31,8 @@ def restore(view: Dynamics, query: Mapping[str, str]) -> None:
     asked.attempt("of", lambda text: (one_of("of", text, SEQUENCES), view.example.param.update(of=text)))
     for name, field in nested_fields().items():
         asked.attempt(f"nested.{name}", lambda text, field=field: _set(view.nested, field, text))
+    asked.attempt("lm", view.forming.choose)
+    asked.attempt("lm.step", lambda text: view.forming.look(count("lm.step", text)))
     asked.attempt("study", lambda text: _study(view, text))
     asked.attempt("result", lambda text: _open(view, text))
     asked.fields("train", view.fields, view, "params")

@@ -15,14 +15,20 @@ TITLES = {
     "shifted": "At a random place", "novel": "New classes per batch", "rate": "Learning rate", "decay": "Weight decay",
     "batch": "Sequences per step", "to_previous": "Nudge to the previous token (β1)", "to_labels": "Nudge to labels (β2)",
     "every": "Steps between evaluations", "seeds": "Networks (seeds)", "seed": "First seed", "factors": "L / N, several",
-    "values": "Values across", "rows": "Values down",
+    "values": "Values across", "rows": "Values down", "words": "Words of the vocabulary", "followers": "Followers of a word",
+    "phrases": "Phrases of a text", "shortest": "Words of a phrase, from",
+    "often": "Share of places where a phrase begins", "length": "Tokens of a text", "grammar": "Seed of the followers",
+    "heads": "Heads of a layer", "d_model": "Width of the residual stream", "d_mlp": "Units of an MLP (0: attention only)",
 }  # fmt: skip
-# What a study sets itself, but for what must go together with the classes.
-REPLACED = {"reddy_saddle": {"labels": "Labels (L), set by L / N"}}
+# What a study sets itself, or calls otherwise.
+REPLACED = {
+    "reddy_saddle": {"labels": "Labels (L), set by L / N"},
+    "language": {"longest": "Words of a phrase, to", "batch": "Texts per step", "seeds": "Models (seeds)"},
+}
 # What is more would fill the memory, or train for days.
 MOST = {
     "classes": 100_000, "labels": 1000, "items": 100, "dim": 1000, "longest": 500, "novel": 10_000, "batch": 5000,
-    "seeds": 100, "steps": 1_000_000,
+    "seeds": 100, "steps": 1_000_000, "length": 1000, "layers": 8, "heads": 16, "d_model": 512, "d_mlp": 2048,
 }  # fmt: skip
 MOST_NETWORKS = 500
 
@@ -31,11 +37,12 @@ def study_fields(name: str) -> dict[str, Field]:
     """The fields of a study: its task's, its recipe's, then its own."""
     import torch
 
-    from workbench.dynamics import STUDIES, Recipe, Setting
+    from workbench.dynamics import STUDIES
 
     one_of("the study", name, STUDIES)
     study = STUDIES[name]
-    about = {**about_of(Setting.__doc__), **about_of(Recipe.__doc__), **about_of(study.run.__doc__)}
+    told = [*(type(one).__doc__ for one in study.made), study.run.__doc__]
+    about = {key: line for doc in told for key, line in about_of(doc).items()}
     titles = {**TITLES, **REPLACED.get(name, {})}
     made = {
         key: replace(field_of(key, parameter, about.get(key, "")), title=titles.get(key, ""))
