@@ -165,6 +165,7 @@ def test_a_killed_study_keeps_finished_groups(monkeypatch):
     with progress.keeping(pieces), progress.listening(heard.append):
         again = study(**ASKED["reddy_phases"])
     assert [step.done for step in heard].count(0.0) == 1 + 1
+    assert heard[0].label == "Training, networks 1 to 2 of 8"
     assert again.values.equals(whole.values)
 
 

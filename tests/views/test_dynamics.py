@@ -301,6 +301,21 @@ def test_the_state_is_flat_and_comes_back(view):
     np.testing.assert_array_equal(other.nested.path.loss, view.nested.path.loss)
 
 
+def test_settings_that_were_not_trained_come_back_too(view):
+    view.study = "reddy_phases"
+    view.params = {**view.params, "values": ("12", "24"), "shifted": True, "rate": 0.02}
+    said = written(view)
+    assert {
+        "study": "reddy_phases",
+        "train.values": "12,24",
+        "train.shifted": "yes",
+        "train.rate": "0.02",
+    }.items() <= said.items()
+    other = opened(Dynamics(view.jobs, view.store))
+    restore(other, said)
+    assert (other.study, other.params, other.told) == ("reddy_phases", view.params, [])
+
+
 def test_a_plain_page_has_a_plain_address(view):
     assert written(Dynamics(view.jobs, view.store)) == {}
 

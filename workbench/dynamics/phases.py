@@ -138,7 +138,7 @@ def saddle(
     final, moved, living = [], [], []
     for count in labels:
         members = seeded(dataclasses.replace(setting, labels=count), seed, seeds)
-        trace = traces(members, recipe, steps, every, device, architecture)
+        trace = traces(members, recipe, steps, every, device, architecture, label=f"Training with L = {count}")
         final.append(trace.of("ic")[:, -1])
         living.append(trace.of("alive")[:, -1])
         moved.append(half_ways(trace.steps, trace.mean)[list(MEASURES).index("ic")])

@@ -125,15 +125,17 @@ def traces(
     device: str,
     architecture: str = "attention",
     watch: Callable[[Trace], None] | None = None,
+    label: str = "Training",
 ) -> Trace:
     """Measures of networks, trained a group at once; a group that a killed study had finished is found again."""
     made, evaluated = [], np.array(sorted({*range(0, steps + 1, every), steps}))
     for first in range(0, len(members), AT_ONCE):
         some = list(members[first : first + AT_ONCE])
+        which = f", networks {first + 1} to {first + len(some)} of {len(members)}" if len(members) > AT_ONCE else ""
 
-        def work(some: list[Member] = some) -> np.ndarray:
+        def work(some: list[Member] = some, said: str = label + which) -> np.ndarray:
             given = {"steps": steps, "every": every, "device": device, "architecture": architecture, "watch": watch}
-            trace = train(some, recipe, **given).trace
+            trace = train(some, recipe, **given, label=said).trace
             return np.stack([trace.mean, trace.error])
 
         named = progress.digest(some, recipe, steps, every, architecture)

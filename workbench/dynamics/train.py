@@ -58,6 +58,7 @@ def train(
     sequences: int = 512,
     device: str = "cpu",
     watch: Callable[[Trace], None] | None = None,
+    label: str = "Training",
 ) -> Trained:
     """Train networks side by side.
 
@@ -72,6 +73,7 @@ def train(
         sequences: Test sequences per measure.
         device: Where to compute; the numbers repeat to the last bit on 'cpu', whatever the number of threads.
         watch: Called with the measures after each evaluation.
+        label: What the progress bar says.
     Returns:
         The networks and their measures.
     Raises:
@@ -87,7 +89,7 @@ def train(
         if kept is not None:
             run.restore(kept.state())
             _at_least_done(steps, run.step, folder)
-        _drive(run, steps, every, set(keep), kept, watch)
+        _drive(run, steps, every, set(keep), kept, watch, label)
         return Trained(run.trace(), {name: values.clone() for name, values in run.parameters().items()})
 
 
@@ -103,10 +105,11 @@ def _drive(
     keep: set[int],
     kept: Folder | None,
     watch: Callable[[Trace], None] | None,
+    label: str,
 ) -> None:
     """Step and evaluate until the end; keep the state at evaluations, and when asked to stop."""
     saved = time.monotonic()
-    with progress.bar("Training", steps, unit="step") as bar:
+    with progress.bar(label, steps, unit="step") as bar:
         bar.advance(run.step)
         while True:
             due = run.step % every == 0 or run.step == steps

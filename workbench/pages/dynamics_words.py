@@ -140,7 +140,8 @@ def status(view: Dynamics) -> str:
     """How far the training is, as plain text."""
     if view.status in ("queued", "running"):
         share = "" if view.progress is None else f" · {view.progress:.0%}"
-        return f"{view.label}{share}{left(view.seconds_left)}"
+        part = " of this part" if view.seconds_left is not None and view.label != "Training" else ""
+        return f"{view.label}{share}{left(view.seconds_left)}{part}"
     ready = "Shown from the store." if view.result is not None else "Ready."
     return {"done": "Done.", "stopped": "Stopped.", "failed": "Failed: see the notice."}.get(view.status, ready)
 
