@@ -150,7 +150,7 @@ def test_filter_and_threshold_narrow_the_table_and_nonsense_is_told(tab, views):
     assert names(tab) == named(view, [row for row in np.argsort(-values) if values[row] >= view.at_least])
     least.fill("much")
     least.press("Enter")
-    tab.get_by_text("the least number must be a number").wait_for(timeout=EXPECT)
+    tab.get_by_text("at least must be a number").wait_for(timeout=EXPECT)
     assert len(view.order) < COUNT
 
 

@@ -21,7 +21,7 @@ class HeadCards:
     """What is known of the open head of a Heads view, in `column`."""
 
     def __init__(self, view: Heads):
-        self._view, self._setting = view, False
+        self._view, self._setting, self._shown = view, False, None
         self.says, self.looks = line(), line()
         self.measures = pn.pane.HTML("", margin=(6, 0), sizing_mode="stretch_width")
         self.close = pmui.Button(label="Close (Esc)", variant="text", size="small", width=110, margin=0)
@@ -55,6 +55,10 @@ class HeadCards:
         self.looks.object = words.looks(self._view)
         self.looks.visible = bool(self.looks.object)
         looked, wrote = head.attention.scores, head.writes.readout
+        shown = (id(looked), id(wrote), theme, width)
+        if shown == self._shown:
+            return
+        self._shown = shown
         self.attention.show(None if looked is None else drawn(looked, theme, width))
         self.writes.show(None if wrote is None else drawn(_fitting(wrote, width), theme, width))
 

@@ -45,6 +45,7 @@ class HeadsPage(Shell):
         self.page = self._layout()
         self._watch()
         self._tell_status()
+        self._tell_baseline()
         self._draw()
 
     def _layout(self) -> pmui.Page:
@@ -109,25 +110,27 @@ class HeadsPage(Shell):
 
     def _draw(self) -> None:
         """Draw everything as the view has it."""
-        self._draw_table()
+        self.table.show(self.theme)
+        self._draw_map()
         self._draw_head()
 
-    def _draw_table(self) -> None:
-        """Draw the table, its map, and what it says of the open head."""
+    def _draw_map(self) -> None:
+        """Draw the map, and what the table says of the open head."""
         view = self.view
-        found = view.baseline
-        self.baseline.visible = found is not None
-        self.baseline.object = "" if found is None else baseline(found)
         self.hint_card.visible = view.table is None
         self.middle.visible = view.table is not None or view.head.head is not None
         # One above the other, the open head comes first.
         self.middle.flex_direction = "row" if self._halved else "column-reverse"
         self.map_card.styles = {"position": "sticky", "top": "8px"} if self._halved else {}
-        self.table.show(self.theme)
         scores = view.map
         made = None if scores is None else drawn(scores, self.theme, self._width(self._halved))
         self.map.show(made if made is None or view.head.head is None else boxed(made, *view.head.head, self.theme))
         self.head.tell(self.theme)
+
+    def _tell_baseline(self) -> None:
+        found = self.view.baseline
+        self.baseline.visible = found is not None
+        self.baseline.object = "" if found is None else baseline(found)
 
     def _draw_head(self) -> None:
         """Draw the panels of the open head."""

@@ -12,7 +12,8 @@ from workbench.pages import heads_words as words
 from workbench.pages.sheet import TONES, Sheet
 from workbench.pages.shell import line
 from workbench.pages.shown import paper
-from workbench.views.heads import NAME, Heads
+from workbench.views.arranged import NAME
+from workbench.views.heads import Heads
 from workbench.views.heads_columns import file_name
 from workbench.views.heads_filter import EXAMPLE
 from workbench.views.heads_table import HeadsTable

@@ -96,6 +96,11 @@ class Sheet(pn.custom.JSComponent):
           head.setAttribute("aria-sort", index - 1 !== by ? "none" : down ? "descending" : "ascending")
           head.lastChild.textContent = index - 1 !== by ? "" : down ? "▼" : "▲"
         })
+        const head = heads[by + 1], left = heads[0].offsetWidth
+        // Of a column that is left out the sort is told a moment later.
+        if (by >= 0 && head) box.scrollLeft = Math.min(
+          head.offsetLeft - left, Math.max(box.scrollLeft, head.offsetLeft + head.offsetWidth - box.clientWidth)
+        )
         mark()
       }
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from workbench.errors import BadInput, one_of
 from workbench.views import query as queries
-from workbench.views.heads import FIRST, NAME, Heads
+from workbench.views.arranged import FIRST, NAME
+from workbench.views.heads import Heads
 from workbench.views.heads_columns import ABOUT, JOINED
 from workbench.views.query import Query, at_hand, changed, count
 

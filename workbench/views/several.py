@@ -1,0 +1,57 @@
+"""Several jobs of one page, told as one: what runs, how the last one ended."""
+
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+from workbench.jobs import LIVE, Job, Jobs
+from workbench.views.asking import IDLE
+
+
+class Several:
+    """Jobs by name.
+
+    Args:
+        jobs: The queues.
+    """
+
+    def __init__(self, jobs: Jobs):
+        self._jobs, self._mine = jobs, {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._mine
+
+    def __len__(self) -> int:
+        return len(self._mine)
+
+    def ask(self, name: str, ref: str, key: str, work: Callable[[Any, Job], Any]) -> None:
+        """Ask for a job of the model `ref`, see `Jobs.submit`."""
+        self._mine[name] = self._jobs.submit(ref, key, work, "Waiting for the model")
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Stop some and hear no more of them."""
+        for name in [name for name in names if name in self._mine]:
+            self._mine.pop(name).stop()
+
+    def stop(self) -> None:
+        """Stop all within one batch."""
+        for job in self._mine.values():
+            job.stop()
+
+    def states(self) -> dict[str, SimpleNamespace]:
+        """How far each is; those that have ended are told once."""
+        told = {name: job.state() for name, job in self._mine.items()}
+        for name, state in told.items():
+            if state.status not in LIVE:
+                del self._mine[name]
+        return told
+
+    def progress(self, ended: str = IDLE) -> dict[str, Any]:
+        """The progress of the one that runs, else of the one that waits; where there is none, `ended` is the status."""
+        if not self._mine:
+            return {"status": ended, "label": "", "progress": None, "seconds_left": None}
+        states = [job.state() for job in self._mine.values()]
+        state = next((one for one in states if one.status == "running"), states[0])
+        # It may have ended since the others were asked; then the next look tells.
+        status = state.status if state.status in LIVE else "running"
+        return {"status": status, "label": state.label, "progress": state.progress, "seconds_left": state.seconds_left}
