@@ -72,9 +72,10 @@ class HeadsPage(Shell):
         self.joined.param.watch(lambda event: view.param.update(joined=[m for m in JOINS.values() if m in event.new]), "value")
         view.param.watch(lambda event: self.joined.param.update(value=event.new), "joined")
         view.param.watch(lambda *_: self.options.show("heads", view.method_fields), "params")
-        view.param.watch(
-            lambda *_: self._draw_table(), ["table", "order", "sort", "descending", "detector", "at_least", "only"]
-        )
+        view.param.watch(lambda *_: self._draw_map(), ["table", "detector"])
+        view.param.watch(lambda *_: self._tell_baseline(), "results")
+        arranged = ["table", "order", "sort", "descending", "detector", "at_least", "only"]
+        view.param.watch(lambda *_: self.table.show(self.theme), arranged)
         view.head.param.watch(lambda *_: self._draw(), "head")
         looked = view.head.attention
         looked.param.watch(lambda *_: self._draw_head(), ["scores", "status", "prompt", "prompts", "of"])
