@@ -183,19 +183,26 @@ def test_a_filter_keeps_what_it_says(view, text, keeps):
     of = [lambda name, row=row: table.columns[name].values[row] for row in range(COUNT)]
     by_hand = [keeps(*table.head(row), of[row]) for row in range(COUNT)]
     assert narrowed(table, text).tolist() == by_hand
-    view.only = text
+    view.narrow(text)
     assert sorted(view.order) == np.flatnonzero(by_hand).tolist()
 
 
 @pytest.mark.parametrize("text", ["<b>", "moon>1", "induction>", "1-gram 2", "copy>0", "induction>1e9", "9" * 400])
-def test_a_filter_that_cannot_be_read_is_told_and_hides_nothing(view, text):
+def test_a_filter_that_cannot_be_read_is_refused_and_what_was_shown_stays(view, text):
     found(view)
-    view.only = text
+    view.narrow("1.")
+    with pytest.raises(BadInput, match=r"the filter must|column of a filter"):
+        view.narrow(text)
+    assert (view.only, len(view.order)) == ("1.", families.HEADS)
+
+
+def test_a_filter_of_before_the_table_that_does_not_fit_it_is_told_and_hides_nothing(view):
+    view.narrow("moon>1")
+    view.find()
+    settle(view)
     assert len(view.order) == COUNT
-    assert view.told[-1].level == "error"
-    assert "the filter must" in view.told[-1].text or "column of a filter" in view.told[-1].text
-    with pytest.raises(BadInput):
-        narrowed(view.table, text)
+    assert [one.level for one in view.told] == ["error"]
+    assert "column of a filter" in view.told[0].text
 
 
 def test_an_open_head_shows_where_it_looks_and_what_it_writes(view):
@@ -381,6 +388,15 @@ def test_nonsense_in_the_url_gives_one_notice_and_the_defaults(view, query):
     assert [one.level for one in fresh.told] == ["warning"]
     assert written(fresh) == written(plain)
     assert not fresh.live
+
+
+def test_all_that_is_wrong_with_a_link_to_a_table_is_one_notice(view):
+    found(view)
+    restore(view, {"only": "<i>x", "least": "x", "head": "9.9", "detector": "moon"})
+    assert len(view.told) == 1
+    for part in ("the filter must", "at least must", "the head must", "the column must"):
+        assert part in view.told[0].text
+    assert len(view.order) == COUNT
 
 
 def test_opening_a_link_never_loads_a_model_that_is_not_at_hand(tmp_path):

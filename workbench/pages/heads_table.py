@@ -45,8 +45,8 @@ class TableCard:
             margin=(4, 0), sizing_mode="stretch_width",
         )  # fmt: skip
         self.card = paper(self.says, fields, self.sheet)
-        self.only.param.watch(lambda event: self._set(only=(event.new or "").strip()), "value")
-        self.at_least.param.watch(lambda event: self._bound(event.new), "value")
+        self.only.param.watch(lambda event: self._typed(view.narrow, event.new), "value")
+        self.at_least.param.watch(lambda event: self._typed(view.bound, event.new), "value")
         self.detector.param.watch(lambda event: self._choose(event.new), "value")
 
     def show(self, theme: str) -> None:
@@ -100,19 +100,16 @@ class TableCard:
             self._view.open(table.head(index))
             self._opened()
 
-    def _set(self, **state: Any) -> None:
-        if not self._setting:
-            self._view.param.update(**state)
-
     def _choose(self, name: str | None) -> None:
         if not self._setting and name is not None:
             self._view.choose(name)
 
-    def _bound(self, text: str | None) -> None:
+    def _typed(self, use: Callable[[str], None], text: str | None) -> None:
+        """Use what was typed; what cannot be used is told, and stays in its field."""
         if self._setting:
             return
         try:
-            self._view.bound(text or "")
+            use(text or "")
         except BadInput as problem:
             self._view.tell("error", str(problem))
 

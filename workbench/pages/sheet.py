@@ -87,6 +87,14 @@ class Sheet(pn.custom.JSComponent):
         box.scrollTop = Math.min(top, Math.max(box.scrollTop, bottom + 24))
       }
 
+      const reach = () => {
+        // Of a column that is left out the sort is told a moment later.
+        const by = model.sort[0], head = heads[by + 1]
+        if (by < 0 || !head) return
+        const left = head.offsetLeft - heads[0].offsetWidth, right = head.offsetLeft + head.offsetWidth - box.clientWidth
+        box.scrollLeft = Math.min(left, Math.max(box.scrollLeft, right))
+      }
+
       const arrange = () => {
         body.replaceChildren(...model.order.filter((index) => index < rows.length).map((index) => rows[index]))
         rows.forEach((row) => { row.tabIndex = -1 })
@@ -96,11 +104,7 @@ class Sheet(pn.custom.JSComponent):
           head.setAttribute("aria-sort", index - 1 !== by ? "none" : down ? "descending" : "ascending")
           head.lastChild.textContent = index - 1 !== by ? "" : down ? "▼" : "▲"
         })
-        const head = heads[by + 1], left = heads[0].offsetWidth
-        // Of a column that is left out the sort is told a moment later.
-        if (by >= 0 && head) box.scrollLeft = Math.min(
-          head.offsetLeft - left, Math.max(box.scrollLeft, head.offsetLeft + head.offsetWidth - box.clientWidth)
-        )
+        reach()
         mark()
       }
 
@@ -178,7 +182,13 @@ class Sheet(pn.custom.JSComponent):
       model.on("chosen", mark)
       model.on("tones", paint)
       // Before it stands on the page no row has a place to scroll to.
-      model.on("after_layout", mark)
+      let laid = false
+      model.on("after_layout", () => {
+        if (laid || !box.clientWidth) return
+        laid = true
+        mark()
+        reach()
+      })
       model.on("remove", () => document.removeEventListener("keydown", escape))
       draw()
       const whole = document.createElement("div")

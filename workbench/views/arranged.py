@@ -32,7 +32,7 @@ class Arranged(Asking):
         self.param.watch(lambda *_: self.arrange(), ["sort", "descending", "detector", "at_least", "only"])
 
     def arrange(self) -> None:
-        """Which rows are shown, in which order; a filter that cannot be read is told and lets all through."""
+        """Which rows are shown, in which order; a filter of before the table that does not fit it is told."""
         if self.table is None:
             self.order = []
             return
@@ -69,6 +69,16 @@ class Arranged(Asking):
             BadInput: When the text is no number.
         """
         self.at_least = Field("at least", "fraction", 0.0).read(text) if text.strip() else None
+
+    def narrow(self, text: str) -> None:
+        """Show only the heads that a filter lets through, see `narrowed`.
+
+        Raises:
+            BadInput: When it cannot be read; then what was shown stays.
+        """
+        if self.table is not None:
+            narrowed(self.table, text)
+        self.only = text.strip()
 
     @property
     def map(self) -> Scores | None:

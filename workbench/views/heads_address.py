@@ -46,7 +46,7 @@ def restore(view: Heads, query: Mapping[str, str]) -> None:
     asked.attempt("order", lambda text: (one_of("order", text, ORDERS), chosen.update(descending=ORDERS[text])))
     view.param.update(**chosen)
     asked.attempt("least", view.bound)
-    asked.attempt("only", lambda text: view.param.update(only=text))
+    asked.attempt("only", view.narrow)
     _open(view, asked)
     asked.tell(view)
 
