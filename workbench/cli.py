@@ -56,7 +56,13 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     verb("methods", methods, "list the methods and their parameters")
     running = verb("run", run, "run a method on a model and a task; the result goes to the store")
     _run_flags(running, words)
-    training.flags(verb("train", train, "train small networks on bursty sequences until they learn in context, or do not"))
+    training.flags(
+        verb(
+            "train",
+            train,
+            "train small networks until they learn in context, or do not",
+        )
+    )
     showing = verb("show", show, "list the stored results, or show one")
     showing.add_argument("key", nargs="?", help="key of a result, or its first digits")
     showing.add_argument("--rows", type=int, default=15, help="cells to print (15)")
@@ -230,12 +236,17 @@ def run(asked: argparse.Namespace) -> None:
 
 
 def train(asked: argparse.Namespace) -> None:
-    """Train small networks, store the curve of their measures."""
+    """Train small networks, or answer a study by training; store what comes of it."""
     from workbench.store import Store
 
-    result = training.run(asked)
-    Store().put(result)
-    print(f"\n{result.origin.caption()}")
+    study, params = training.question(asked)
+    if study.name == "reddy":
+        result = training.course(study, params, asked)
+        Store().put(result)
+        print(f"\n{result.origin.caption()}")
+    else:
+        result = Store().compute(study, None, None, **params)
+        _print_result(result, 15)
     if asked.html:
         _write_html([result], asked.html)
 

@@ -80,3 +80,42 @@ def test_what_is_wrong_is_one_line_and_code_2(say, words, said):
     assert code == 2
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["reddy_events", "reddy_phases", "reddy_saddle", "language"])
+def test_a_study_is_one_command(say, tmp_path, name):
+    """With the settings and figures that the study has in Python; the same command finds it stored."""
+    own = {
+        "reddy_phases": ("values=12,24", "rows=1,2"),
+        "reddy_saddle": ("classes=24", "novel=24", "factors=1,2"),
+        "language": ("words=30", "length=52", "batch=4", "d_model=16", "heads=2"),
+    }
+    given = [] if name == "language" else SMALL
+    given = given + [word for one in own.get(name, ()) for word in ("--with", one)]
+    words = ("train", "--study", name, "--seeds", "2", "--steps", "4", "--every", "2", *given)
+    code, out, err = say(*words, "--html", str(tmp_path / "study.html"))
+    assert code == 0, err
+    assert STUDIES[name].title in out
+    assert (tmp_path / "study.html").stat().st_size > 1000
+    (entry,) = Store().list()
+    assert entry.origin.method == name
+    assert entry.key in out
+    code, again, _ = say(*words)
+    assert (code, len(Store().list())) == (0, 1)
+    assert entry.key in again
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--study", "redy"), "study must be one of"),
+        (("--study", "language", "--with", "noise=1"), "--with must be one of 'words'"),
+        (("--study", "language", "--keep", "1"), "--keep goes with the study reddy alone; got the study language"),
+        (("--study", "language", "--with", "d_model=30"), "d_model must be a multiple of 8, twice the heads; got 30"),
+        (("--study", "language", "--with", "longest=90"), "longest must leave room to come twice"),
+    ],
+)
+def test_a_bad_study_is_one_line(say, words, said):
+    code, _, err = say("train", *words)
+    assert code == 2
+    assert said in err

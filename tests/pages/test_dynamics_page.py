@@ -77,7 +77,7 @@ def test_the_first_screen_is_there_without_a_click(tab, views):
     figure(tab, "Progress of in-context learning").wait_for(timeout=EXPECT)
     figure(tab, "Attention after 1,500 steps, one sequence").wait_for(timeout=EXPECT)
     assert tab.get_by_text("transition, step 640").first.is_visible()
-    for said in words.measures(views[-1].example.told(0), "").split("opacity:.8")[1:]:
+    for said in words.measures(views[-1].example.told(0), "", views[-1].example.course.notes).split("opacity:.8")[1:]:
         assert tab.get_by_text(said.split(">")[1].split("<")[0], exact=True).first.is_visible()
 
 
@@ -100,6 +100,31 @@ def test_the_slider_of_steps_moves_the_attention_and_the_line(tab, views):
     box = figure(tab, "Progress of in-context learning").locator(".nsewdrag").first.bounding_box()
     tab.mouse.click(box["x"] + 3, box["y"] + box["height"] * 0.5)
     until(tab, lambda: views[-1].example.step == 0)
+
+
+def test_a_language_model_is_shown_at_each_of_its_checkpoints(tab, views):
+    tab.get_by_role("tab", name="A language model").click()
+    figure(tab, "An induction circuit forms").wait_for(timeout=EXPECT)
+    figure(tab, "What the context saves").wait_for(timeout=EXPECT)
+    one, other = views[-1].forming.heads
+    figure(tab, f"{one}: the token before").wait_for(timeout=EXPECT)
+    figure(tab, f"{other}: what followed").wait_for(timeout=EXPECT)
+    tab.get_by_text("after the transition at step 817").wait_for(timeout=EXPECT)
+    tab.get_by_role("slider").last.focus()
+    for _ in range(5):
+        tab.get_by_role("slider").last.press("ArrowLeft")
+    tab.get_by_text("before the transition at step 817").wait_for(timeout=EXPECT)
+    tab.wait_for_function("location.search.includes('lm.step=750')", timeout=EXPECT)
+    assert tab.get_by_text("trained:attention@step750", exact=True).is_visible()
+    tab.get_by_role("button", name="with MLPs").click()
+    figure(tab, f"{views[-1].forming.heads[0]}: the token before").wait_for(timeout=EXPECT)
+    tab.get_by_text("before the transition at step 783").wait_for(timeout=EXPECT)
+    assert views[-1].forming.step == 750
+    area = figure(tab, "What the context saves").locator(".nsewdrag").first
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    tab.mouse.click(box["x"] + 3, box["y"] + box["height"] * 0.5)
+    until(tab, lambda: views[-1].forming.step == 0)
 
 
 def test_the_nested_logits_are_drawn_while_a_slider_is_dragged(tab, views):
@@ -213,7 +238,7 @@ def test_what_is_said_is_safe(tmp_path):
     view.nested.param.update(path=None, problem=HOSTILE)
     told = view.example.course
     result = told.replace(notes={**told.notes, "warning": HOSTILE})
-    for said in (words.nested(view.nested), words.found(result), words.measures({"ic": 0.5}, HOSTILE)):
+    for said in (words.nested(view.nested), words.found(result), words.measures({HOSTILE: 0.5}, HOSTILE, {HOSTILE: HOSTILE})):
         assert "<img" not in said
         assert "&lt;img" in said
     assert DynamicsPage(view).nested.loss.visible is False

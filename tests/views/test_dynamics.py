@@ -10,8 +10,11 @@ import pytest
 from workbench.dynamics import STUDIES, measures
 from workbench.dynamics.example import attention, course, shipped
 from workbench.dynamics.nested import descend
+from workbench.dynamics.trained import formed, looked
 from workbench.errors import BadInput
 from workbench.jobs import Jobs, Models
+from workbench.models import revisions
+from workbench.models.revisions import step_of
 from workbench.progress import listening
 from workbench.store import Store
 from workbench.views.circuits import Circuits
@@ -19,6 +22,7 @@ from workbench.views.descent import POINTS, Nested
 from workbench.views.dynamics import Dynamics
 from workbench.views.dynamics_address import restore, written
 from workbench.views.example import LOOKS, SEEN, Example
+from workbench.views.forming import Forming
 from workbench.views.study import MOST, asked, networks, study_fields
 
 SMALL = {
@@ -100,6 +104,30 @@ def test_the_framed_cell_is_what_the_second_layer_comes_to_look_at():
     last = view.attention(view.steps[-1]).values[-1]
     assert str(last[SEEN].values[int(last.values.argmax())]) == f"l{view.item}"
     assert float(last.max()) > 0.8 > 0.5 > float(view.attention(0).values[-1].sel({SEEN: f"l{view.item}"}))
+
+
+def test_a_language_model_is_there_at_once_at_each_checkpoint():
+    view = Forming()
+    assert view.models == ["attention", "full"]
+    assert view.steps == [step_of(name) for name in revisions("trained:attention")]
+    assert view.step == view.steps[-1]
+    assert view.curve.values.equals(formed("attention").values)
+    direct = looked("attention").values
+    assert view.heads == ("0.3", "1.3")
+    for step in (view.steps[0], view.steps[-1]):
+        for at, found in enumerate(view.attention(step)):
+            assert found.values.dims == (LOOKS, SEEN)
+            np.testing.assert_array_equal(found.values, direct.sel(step=step)[at])
+    told = view.told(800)
+    assert told["previous token"] == formed("attention").parts["seeds"].sel(series="previous token", seed=0, step=800)
+    assert view.losses_at(0)["in-context score"] == pytest.approx(0, abs=0.02)
+    view.look(750)
+    view.choose("full")
+    assert (view.step, view.model) == (750, "full")
+    for wrong, said in ((lambda: view.look(7), "step must be one of"), (lambda: view.choose("ful"), "Did you mean 'full'")):
+        with pytest.raises(BadInput, match=said):
+            wrong()
+    assert (view.step, view.model) == (750, "full")
 
 
 def test_the_path_of_the_nested_logits_follows_what_is_set():
@@ -272,7 +300,7 @@ def test_fields_say_what_they_are():
             assert one.about, f"{one.name} has nothing to say"
         assert asked(fields, {}) == {}
         assert study.origin(**asked(fields, {})).key == study.origin().key
-    assert set(MOST) <= set(study_fields("reddy"))
+    assert set(MOST) <= set(study_fields("reddy")) | set(study_fields("language"))
     assert networks({"seeds": 3, "values": ("1", "2"), "rows": ("1", "2", "3")}) == 18
 
 
@@ -287,10 +315,19 @@ def test_the_state_is_flat_and_comes_back(view):
     settle(view)
     view.example.param.update(step=630, of="mean")
     view.nested.param.update(labels=8, steps=8000, xi=0.5)
+    view.forming.param.update(model="full", step=850)
     view.part = "nested"
     said = written(view)
     assert said == json.loads(json.dumps(said))
-    assert {"part": "nested", "step": "630", "of": "mean", "nested.labels": "8", "nested.xi": "0.5"}.items() <= said.items()
+    assert {
+        "part": "nested",
+        "step": "630",
+        "of": "mean",
+        "nested.labels": "8",
+        "nested.xi": "0.5",
+        "lm": "full",
+        "lm.step": "850",
+    }.items() <= said.items()
     assert said["result"] == view.key
     other = opened(Dynamics(view.jobs, view.store))
     with listening(lambda step: pytest.fail("a link trains nothing")):
@@ -327,6 +364,8 @@ def test_a_plain_page_has_a_plain_address(view):
         {"step": "7"},
         {"step": "-1"},
         {"of": "two"},
+        {"lm": "../full"},
+        {"lm.step": "851"},
         {"nested.items": "99"},
         {"nested.rate": "nan"},
         {"nested.steps": "1e9"},

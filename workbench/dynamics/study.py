@@ -83,9 +83,9 @@ class Study:
     def origin(self, model: None = None, pairs: None = None, **params: Any) -> Origin:
         """The Origin of the result that this call would give: no model, and the setting as the task."""
         (setting, *_), _ = self.asked(**params)
-        rest = {name: value for name, value in self.bind(**params).items() if not hasattr(setting, name)}
-        device = rest.pop("device", "cpu")
         task = json.loads(canonical(dataclasses.asdict(setting)))
+        rest = {name: value for name, value in self.bind(**params).items() if name not in task}
+        device = rest.pop("device", "cpu")
         return Origin(self.name, "", "", self.task, "", task, json.loads(canonical(rest)), device, "float32", _versions())
 
     def __call__(self, model: None = None, pairs: None = None, **params: Any) -> Result:
