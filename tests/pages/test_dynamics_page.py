@@ -123,7 +123,7 @@ def test_a_language_model_is_shown_at_each_of_its_checkpoints(tab, views):
     area = figure(tab, "What the context saves").locator(".nsewdrag").first
     area.scroll_into_view_if_needed()
     box = area.bounding_box()
-    tab.mouse.click(box["x"] + 3, box["y"] + box["height"] * 0.5)
+    tab.mouse.click(box["x"] + box["width"] * 0.06, box["y"] + box["height"] * 0.5)
     until(tab, lambda: views[-1].forming.step == 0)
 
 
