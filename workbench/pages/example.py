@@ -56,7 +56,7 @@ class Course:
             box.flex_direction = "row" if halved else "column"
         # What is dragged stays in sight.
         self.always.styles = {"position": "sticky", "top": "0", "z-index": "2", "background": GROUND[theme]}
-        self._course = drawn(words.brief(view.course), theme, half, mark=view.step)
+        self._course = drawn(words.brief(view.course), theme, half, mark=view.step).update_layout(hoverdistance=-1)
         named(self._course, view.transition, f"transition, step {view.transition:.0f}", theme)
         self._half, self._made = half, {}
         self.of.value = view.of

@@ -76,9 +76,10 @@ class Formation:
     def draw(self) -> None:
         """Draw the curves of the model, then what belongs to the step."""
         view = self._view
+        # No distance ends the hover: a click anywhere goes to the step beside it.
         self._curves = [
             named(
-                drawn(words.brief(curve), self._theme, self._half, mark=view.step),
+                drawn(words.brief(curve), self._theme, self._half, mark=view.step).update_layout(hoverdistance=-1),
                 view.transition, f"transition, step {view.transition:.0f}", self._theme,
             )
             for curve in (view.curve, view.losses)
