@@ -231,6 +231,20 @@ def test_the_url_brings_the_state_back_and_nonsense_a_notice(tab, url, views):
     assert tab.evaluate("window.hacked") is None
 
 
+def test_what_is_said_before_and_while_it_trains(tmp_path):
+    from workbench.jobs import Jobs
+
+    view = Dynamics(Jobs(), Store(tmp_path))
+    assert "Press <b>Train</b>" in words.train(view)
+    view.param.update(status="running", label="Training", progress=0.25, seconds_left=30)
+    assert "The figure appears" in words.train(view)
+    assert words.status(view) == "Training · 25% · about 30 s left"
+    view.label = "Training, networks 1 to 16 of 27"
+    assert words.status(view).endswith("about 30 s left of this part")
+    view.status = "stopped"
+    assert "Press <b>Train</b>" in words.train(view)
+
+
 def test_what_is_said_is_safe(tmp_path):
     from workbench.jobs import Jobs
 

@@ -5,6 +5,7 @@ from html import escape
 
 import numpy as np
 
+from workbench.jobs import LIVE
 from workbench.pages.words import left
 from workbench.plots.theme import SERIES
 from workbench.result import Result, Scores
@@ -40,7 +41,7 @@ ABOUT = {
 def train(view: Dynamics) -> str:
     """What to do, or to wait for, where there is no result yet."""
     said = "Press <b>Train</b>. What was trained before with the same settings is shown at once."
-    if view.live:
+    if view.status in LIVE:
         said = "The figure appears as soon as there is something to see; of a diagram, when all are trained."
     style = "padding:16px 4px;max-width:640px;font-size:14px;line-height:1.5"
     return f'<div style="{style}">{escape(ready_for(view))} {said}</div>'
@@ -138,7 +139,7 @@ def _sentence(parts: list[str]) -> str:
 
 def status(view: Dynamics) -> str:
     """How far the training is, as plain text."""
-    if view.status in ("queued", "running"):
+    if view.status in LIVE:
         share = "" if view.progress is None else f" · {view.progress:.0%}"
         part = " of this part" if view.seconds_left is not None and view.label != "Training" else ""
         return f"{view.label}{share}{left(view.seconds_left)}{part}"
