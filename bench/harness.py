@@ -14,7 +14,7 @@ from workbench.methods.method import versions
 
 ROWS = (
     "imports", "memory", "sweeps", "relevance", "correlations", "edges", "circuits", "forecasts", "methods", "known",
-    "edge_correlations", "channels",
+    "edge_correlations", "channels", "heads", "learning",
 )  # fmt: skip
 
 
@@ -23,7 +23,7 @@ def run_bench(asked: argparse.Namespace) -> None:
     wanted = [row for row in asked.only.split(",") if row] or list(ROWS)
     for row in wanted:
         one_of("row", row, ROWS)
-    from bench import channels, circuits, compare, patching
+    from bench import channels, circuits, compare, learning, patching
     from bench.patching import CORRUPTIONS
     from bench.timing import machine
     from workbench.models import load
@@ -70,6 +70,16 @@ def run_bench(asked: argparse.Namespace) -> None:
         sets = {seed: TASKS["ioi"](model, n=2 * asked.n, seed=seed, order="mixed") for seed in range(asked.seeds)}
         figures["channels"] = channels.on_sets(model, sets, _say)
         figures["into_induction"] = channels.into_induction(model, range(asked.seeds), 2 * asked.n, _say)
+    if "heads" in wanted:
+        figures["heads"] = learning.heads_costs(model, pairs, asked.device)
+        _say(f"heads: {figures['heads']}")
+    if "learning" in wanted:
+        figures["at_once"] = learning.at_once(asked.repeats, asked.device)
+        _say(f"networks at once: {figures['at_once']}")
+        figures["transition"] = [learning.transition(seed, asked.device) for seed in range(asked.seeds)]
+        _say(f"to the transition: {figures['transition']}")
+        figures["regimes"] = learning.regimes(asked.device)
+        _say(f"regimes: {figures['regimes']}")
     if "edge_correlations" in wanted:
         sets = {
             f"ioi {kind}": (model, TASKS["ioi"](model, n=asked.n, seed=asked.seed, corruption=kind)) for kind in CORRUPTIONS

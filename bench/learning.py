@@ -67,3 +67,16 @@ def transition(seed: int, device: str) -> dict[str, Any]:
     trained = train([Member(Setting.fast(), seed)], Recipe.fast(), steps=1500, every=50, device=device, watch=watch)
     ended = {name: float(trained.trace.of(name)[0, -1]) for name in ("ic", "ila1", "tila2")}
     return {"seed": seed, **reached, "all_s": time.perf_counter() - start, **ended}
+
+
+def regimes(device: str) -> list[dict[str, Any]]:
+    """Where networks learn: shares right on new classes, on moved labels and from the weights, at the settings of the spec."""
+    from workbench.dynamics import STUDIES
+
+    rows = []
+    for name, classes, burst in (("in context", 2048, 4), ("mixed", 512, 2), ("in weights", 128, 1)):
+        asked = {"values": (str(classes),), "rows": (str(burst),), "steps": 5000, "seeds": 3, "device": device}
+        each = STUDIES["reddy_phases"](**asked).parts["seeds"].squeeze(("classes", "burst"), drop=True)
+        shares = {measure: each.sel(measure=measure).values.tolist() for measure in each.measure.values.tolist()}
+        rows.append({"regime": name, "classes": classes, "burst": burst, "steps": 5000, **shares})
+    return rows

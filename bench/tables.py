@@ -4,6 +4,8 @@ import re
 from statistics import mean, median, stdev
 from typing import Any
 
+from bench.learning_tables import learning_lines, regime_table
+
 
 def pearson(rows: list[dict[str, Any]], **wanted: str) -> str:
     """Mean ± standard deviation over seeds of the rows that match."""
@@ -63,6 +65,7 @@ def edge_lines(figures: dict[str, Any]) -> list[str]:
             f"| q, k and v composition of {row['pairs']:,} pairs of heads, whole and by component | under 10 s and 0.5 GB | "
             f"**{median(row['seconds']):.1f} s**, {row['bytes'] / 1e9:.2f} GB |"
         )
+    lines += learning_lines(figures)
     for row in figures.get("forecasts", []):
         lines.append(
             f"| memory of `eap` at an 8B model's width, {row['layers']} of 32 layers, 8 × 32 tokens, bfloat16 | forecast "
@@ -73,7 +76,7 @@ def edge_lines(figures: dict[str, Any]) -> list[str]:
 
 def circuit_tables(figures: dict[str, Any]) -> str:
     """Estimates against exact edge patching, every method on the real model, and every method on known circuits."""
-    tables = (edge_correlation_table, method_table, known_table, channel_table, scaled_table, told_table)
+    tables = (edge_correlation_table, method_table, known_table, channel_table, scaled_table, told_table, regime_table)
     return "".join(table(figures) for table in tables)
 
 
