@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from tests.plots import samples
 from workbench.plots import figure
+from workbench.result import Curve
 
 
 def lines(fig):
@@ -76,3 +78,16 @@ def test_more_series_than_colours_can_be_told_apart(count):
     many = samples.array("series", "size", series=count).assign_coords(series=[f"s{i}" for i in range(count)])
     drawn = lines(figure(made.replace(values=many)))
     assert len({(one.line.color, one.line.dash) for one in drawn}) == min(count, 28)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_transition_is_marked_at_its_median(theme):
+    values = xr.DataArray([[0.0, 0.5, 1.0]], dims=("series", "step"), coords={"series": ["a"], "step": [0, 50, 100]})
+    moved = [40.0, np.nan, 60.0, 70.0]
+    marked = Curve("C", "share", values, parts={"transition": xr.DataArray(moved, dims="seed")})
+    made = figure(marked, theme=theme)
+    (line,) = made.layout.shapes
+    assert (line.x0, line.x1) == (60, 60)
+    assert [note.text for note in made.layout.annotations if note.x == 60] == ["transition, step 60"]
+    none = Curve("C", "share", values, parts={"transition": xr.DataArray([np.nan], dims="seed")})
+    assert not figure(none).layout.shapes

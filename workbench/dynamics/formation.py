@@ -180,7 +180,8 @@ def curve_of(formed: Formed) -> Curve:
 def losses_of(curve: Curve) -> Curve:
     """The losses and the in-context score that stand beside what `formation` gives."""
     notes = {"transition": curve.notes["transition"], "sign": "nats per word; a score below 0 is learnt in context", **LOSSES}
-    made = _curve("What the context saves", "nats", curve.parts["losses"].rename(loss="series"), notes=notes)
+    each, parts = curve.parts["losses"].rename(loss="series"), {"transition": curve.parts["transition"]}
+    made = _curve("What the context saves", "nats", each, notes=notes, parts=parts)
     return made.replace(origin=curve.origin)
 
 

@@ -32,6 +32,7 @@ UNITS = {
     "1-gram": "share of attention",
     "2-gram": "share of attention",
     "3-gram": "share of attention",
+    "2-gram less 1-gram": "share of attention",
     "first token": "share of attention",
     "later sink": "share of attention",
     "entropy": "nats",
@@ -56,7 +57,8 @@ def run(
     Convention: 'previous token', 'first token', 'later sink', 'entropy' and 'distance' are of running text, 'duplicate
     token', 'induction' (prefix matching: attention to what followed earlier copies of the token) and 'copying' of random
     tokens that repeat, '1-gram' to '3-gram' (attention to what followed earlier copies of the last so many tokens) of a few
-    tokens in random order. 'copying, weights' is the sum of the eigenvalues of W_E W_V W_O W_U over that of their sizes.
+    tokens in random order, and '2-gram less 1-gram' tells heads that match more than the last token. 'copying, weights' is
+    the sum of the eigenvalues of W_E W_V W_O W_U over that of their sizes.
     'name mover' is what a head takes straight from the right answer's own places into the logit difference: + a mover, - a
     negative one; 'S-inhibition' how far the heads that add most to the answer turn back to the wrong one without it. Source:
     Olsson et al. 2022, https://arxiv.org/abs/2209.11895; Elhage et al. 2021; Akyürek et al. 2024,
@@ -131,7 +133,8 @@ def _on_repeats(heads: Heads, n: int, length: int, copies: int, seed: int) -> Ea
 def _on_few(heads: Heads, n: int, seed: int) -> Each:
     tokens = sequences.few(heads.model, n, seed, length=min(96, heads.model.cfg.n_ctx or 96))
     wanted = {f"{order}-gram": partial(attention.followers, n=order) for order in (1, 2, 3)}
-    return measured(heads, tokens, torch.ones_like(tokens, dtype=torch.bool), _all(wanted), "heads: n-grams")
+    found = measured(heads, tokens, torch.ones_like(tokens, dtype=torch.bool), _all(wanted), "heads: n-grams")
+    return found | {"2-gram less 1-gram": found["2-gram"] - found["1-gram"]}
 
 
 def _on_text(heads: Heads, n: int, text: str, seed: int) -> Each:

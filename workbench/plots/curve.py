@@ -24,6 +24,8 @@ def curve(
 ) -> go.Figure:
     """Lines of `result`, one per series, with bands where it has intervals; missing numbers are gaps.
 
+    A part 'transition', places on the axis by seed, is marked by a line at their median.
+
     Args:
         result: The curve. notes['x'] is the title of its axis, else the dim's name.
         theme: 'light' or 'dark'.
@@ -70,6 +72,11 @@ def curve(
             raise BadInput(f"mark must be None where the axis holds words; got {mark}.")
         line = {"color": tone(theme).quiet, "width": 1.5, "dash": "dash"}
         fig.add_shape(name="mark", type="line", x0=mark, x1=mark, y0=0, y1=1, yref="paper", line=line, layer="below")
+    moved = result.parts["transition"].values if "transition" in result.parts else np.array([])
+    moved = moved[~np.isnan(moved)]
+    if moved.size:
+        middle = float(np.median(moved))
+        named(fig, middle, f"transition, {dim} {middle:.0f}", theme)
     return frame(
         fig,
         result,
@@ -81,6 +88,16 @@ def curve(
         width=width,
         gaps="Gaps in a line, not computed" if np.isnan(result.values.values).any() else "",
     )
+
+
+def named(fig: go.Figure, x: int | float, name: str, theme: str) -> go.Figure:
+    """The figure with an upright line at x, and its name above it."""
+    colour = tone(theme).ink
+    line = {"color": colour, "width": 1.5, "dash": "dot"}
+    fig.add_shape(name=name, type="line", x0=x, x1=x, y0=0, y1=1, yref="paper", line=line)
+    return fig.add_annotation(
+        text=text.safe(name), x=x, y=1, yref="paper", yanchor="bottom", showarrow=False, font={"size": 11, "color": colour}
+    )  # fmt: skip
 
 
 def _line(fig: go.Figure, x: np.ndarray, index: int, name: str, result: Curve, about: list[str]) -> None:

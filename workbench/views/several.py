@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from workbench.jobs import LIVE, Job, Jobs
-from workbench.views.asking import IDLE
+from workbench.views.working import IDLE
 
 
 class Several:
