@@ -236,7 +236,7 @@ def test_what_is_said_before_and_while_it_trains(tmp_path):
 
     view = Dynamics(Jobs(), Store(tmp_path))
     assert "Press <b>Train</b>" in words.train(view)
-    view.param.update(status="running", label="Training", progress=0.25, seconds_left=30)
+    view.param.update(status="running", label="Training", progress=0.25, seconds_left=30.0)
     assert "The figure appears" in words.train(view)
     assert words.status(view) == "Training · 25% · about 30 s left"
     view.label = "Training, networks 1 to 16 of 27"
@@ -308,4 +308,11 @@ def test_in_narrow_windows_and_in_the_dark_everything_is_drawn(tab):
                 box = figure(tab, title).bounding_box()
                 assert box["x"] >= 0, (width, title)
                 assert box["x"] + box["width"] <= width, (width, title)
+    tab.get_by_role("tab", name="A network that learnt").click()
+    figure(tab, "Attention after 1,500 steps").scroll_into_view_if_needed()
+    tab.wait_for_timeout(300)
+    tab.mouse.move(300, 500)
+    tab.mouse.wheel(0, 500)
+    tab.wait_for_timeout(500)
+    assert 0 < tab.get_by_text("Step of training").first.bounding_box()["y"] < 200, "the slider is out of sight"
     assert not tab.get_by_text("Internal error").count()

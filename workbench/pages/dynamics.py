@@ -41,7 +41,9 @@ class DynamicsPage(Shell):
 
     def _layout(self) -> pmui.Page:
         tabs = [(self.parts[name].title, pmui.Column(*self.parts[name].cards, margin=0, **WIDE)) for name in PARTS]
-        self.tabs = pmui.Tabs(*tabs, active=PARTS.index(self.view.part), margin=0, **WIDE)
+        # A box that scrolls by itself would carry the slider of steps out of sight.
+        still = {"& > .MuiBox-root": {"overflow": "visible"}}
+        self.tabs = pmui.Tabs(*tabs, active=PARTS.index(self.view.part), margin=0, sx=still, **WIDE)
         return self._framed("Circuit workbench: how induction is learned", None, self.ruler, self.tabs)
 
     def _watch(self) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import panel_material_ui as pmui
 
 from workbench.pages import dynamics_words as words
+from workbench.pages.beside import Beside
 from workbench.pages.chart import Chart
 from workbench.pages.pair import framed
 from workbench.pages.shell import line
@@ -22,7 +23,6 @@ EXAMPLES = {
     "More labels than items: a plateau, then a drop": START,
     "As many labels as items: a saddle": {**START, "labels": START["items"], "steps": 8000},
 }
-FORM = 300
 
 
 class Descent:
@@ -32,17 +32,13 @@ class Descent:
 
     def __init__(self, view: Nested):
         self._view, self._setting = view, False
-        self._theme, self._width, self._halved = "", 1000.0, True
+        self._theme, self._width = "", 1000.0
         self._soon = Soon(lambda **state: view.param.update(**state))
         self.sliders = {name: self._slider(name, *shown) for name, shown in SLIDERS.items()}
-        self.begin = pmui.Column(*map(self._example, EXAMPLES), sizing_mode="stretch_width", margin=(0, 0, 8, 0))
         self.says, self.loss, self.shares = line(), Chart(), Chart()
-        form = pmui.Column(self.begin, *self.sliders.values(), sizing_mode="stretch_width", margin=(0, 12, 0, 0))
-        self.form = form
         self.drawn = framed(self.loss, self.shares)
-        right = pmui.Column(self.says, self.drawn, sizing_mode="stretch_width", margin=0)
-        self.halves = framed(form, right)
-        self.cards = [paper(heading("Why all at once?", "three nested logits"), quiet(words.NESTED), self.halves)]
+        self.halves = Beside([*map(self._example, EXAMPLES), *self.sliders.values()], [self.says, self.drawn])
+        self.cards = [paper(heading("Why all at once?", "three nested logits"), quiet(words.NESTED), self.halves.box)]
 
     def _slider(self, name: str, label: str, step: int | float) -> Any:
         low, high = self._view.param[name].bounds
@@ -55,7 +51,7 @@ class Descent:
         return made
 
     def _example(self, label: str) -> Any:
-        made = pmui.Button(label=label, variant="outlined", size="small", sizing_mode="stretch_width", margin=(2, 0))
+        made = pmui.Button(label=label, variant="outlined", size="small", sizing_mode="stretch_width", margin=(2, 0, 6, 0))
         made.on_click(lambda event: self._view.param.update(**EXAMPLES[label]))
         return made
 
@@ -65,10 +61,7 @@ class Descent:
 
     def show(self, theme: str, width: int | float, halved: bool) -> None:
         """Draw everything for a page of this theme and width."""
-        self._theme, self._halved = theme, halved
-        self.halves.flex_direction = "row" if halved else "column"
-        self.form.styles = {"flex": f"0 0 {FORM}px"} if halved else {}
-        self._width = width - FORM - 24 if halved else width
+        self._theme, self._width = theme, self.halves.fit(width, halved)
         self.move()
 
     def move(self) -> None:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import dynamics_words as words
+from workbench.pages.beside import Beside
 from workbench.pages.chart import Chart
 from workbench.pages.form import FIRST_OF_STUDY
-from workbench.pages.pair import framed
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, named, paper
 from workbench.pages.sidebar import SMALL, Settings
@@ -17,7 +18,6 @@ from workbench.result import Curve
 from workbench.store import Entry
 from workbench.views.training import Training
 
-FORM = 300
 HEAD = ("When", "Study", "Task", "Training", "Key")
 
 
@@ -30,16 +30,15 @@ class Train:
         from workbench.dynamics import STUDIES
 
         self._view, self._setting = view, False
-        self._theme, self._width, self._halved = "", 1000.0, True
+        self._theme, self._width = "", 1000.0
         options = {study.title: name for name, study in STUDIES.items()}
         self.study = pmui.Select(label="Study", options=options, value=view.study, **SMALL)
         self.params = Settings(view, "params", FIRST_OF_STUDY)
         self.hint = pn.pane.HTML("", margin=0, sizing_mode="stretch_width")
         self.about, self.says, self.figure, self.table = line(), line(), Chart(), line()
-        self.form = pmui.Column(self.study, self.about, self.params.column, sizing_mode="stretch_width", margin=(0, 12, 0, 0))
-        right = pmui.Column(buttons, self.hint, self.says, self.figure, self.table, sizing_mode="stretch_width", margin=0)
-        self.halves = framed(self.form, right)
-        card = paper(heading("Train networks of your own", "on this machine; the result is kept"), self.halves)
+        shown = [buttons, self.hint, self.says, self.figure, self.table]
+        self.halves = Beside([self.study, self.about, self.params.column], shown)
+        card = paper(heading("Train networks of your own", "on this machine; the result is kept"), self.halves.box)
         self.cards = [card, Stored(view, "click a row to reopen it; nothing is trained", HEAD, _row).card]
         self.study.param.watch(self._chosen, "value")
         view.param.watch(lambda *_: self.set(), ["study", "params"])
@@ -57,10 +56,7 @@ class Train:
 
     def show(self, theme: str, width: int | float, halved: bool) -> None:
         """Draw everything for a page of this theme and width."""
-        self._theme = theme
-        self._width = width - FORM - 24 if halved else width
-        self.halves.flex_direction = "row" if halved else "column"
-        self.form.styles = {"flex": f"0 0 {FORM}px"} if halved else {}
+        self._theme, self._width = theme, self.halves.fit(width, halved)
         self.draw()
 
     def draw(self) -> None:
@@ -82,10 +78,11 @@ class Train:
             limit = 1 if result.unit == "share right" else None
             return drawn(words.titled(result), self._theme, self._width, numbers=True, limit=limit)
         made = drawn(words.brief(result), self._theme, self._width)
-        if not self._view.whole:
+        moved = result.parts["transition"].dropna("seed").values
+        if not self._view.whole or not len(moved):
             return made
-        half = float(result.parts["transition"].median("seed", skipna=True))
-        return made if half != half else named(made, half, f"transition, step {half:.0f}", self._theme)
+        half = float(np.median(moved))
+        return named(made, half, f"transition, step {half:.0f}", self._theme)
 
     def _chosen(self, event: Any) -> None:
         if not self._setting and event.new is not None:
