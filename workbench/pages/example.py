@@ -9,7 +9,7 @@ from workbench.pages.chart import Chart
 from workbench.pages.pair import framed
 from workbench.pages.scale import GROUND
 from workbench.pages.shell import line
-from workbench.pages.shown import boxed, drawn, heading, named, paper, quiet
+from workbench.pages.shown import boxed, drawn, heading, paper, quiet
 from workbench.plots.theme import tone
 from workbench.views.example import Example
 
@@ -57,7 +57,6 @@ class Course:
         # What is dragged stays in sight.
         self.always.styles = {"position": "sticky", "top": "0", "z-index": "2", "background": GROUND[theme]}
         self._course = drawn(words.brief(view.course), theme, half, mark=view.step).update_layout(hoverdistance=-1)
-        named(self._course, view.transition, f"transition, step {view.transition:.0f}", theme)
         self._half, self._made = half, {}
         self.of.value = view.of
         self.move()

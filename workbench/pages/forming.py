@@ -9,7 +9,7 @@ from workbench.pages.chart import Chart
 from workbench.pages.pair import framed
 from workbench.pages.scale import GROUND
 from workbench.pages.shell import line
-from workbench.pages.shown import drawn, heading, named, paper, quiet
+from workbench.pages.shown import drawn, heading, paper, quiet
 from workbench.views.forming import Forming
 
 # Pixels: the height of a heatmap, and the least width of a figure.
@@ -78,12 +78,9 @@ class Formation:
         view = self._view
         # No distance ends the hover: a click anywhere goes to the step beside it.
         self._curves = [
-            named(
-                drawn(words.brief(curve), self._theme, self._half, mark=view.step).update_layout(hoverdistance=-1),
-                view.transition, f"transition, step {view.transition:.0f}", self._theme,
-            )
+            drawn(words.brief(curve), self._theme, self._half, mark=view.step).update_layout(hoverdistance=-1)
             for curve in (view.curve, view.losses)
-        ]  # fmt: skip
+        ]
         self.move()
 
     def move(self) -> None:

@@ -9,8 +9,9 @@ from workbench.pages.beside import Beside
 from workbench.pages.chart import Chart
 from workbench.pages.pair import framed
 from workbench.pages.shell import line
-from workbench.pages.shown import drawn, heading, named, paper, quiet
+from workbench.pages.shown import drawn, heading, paper, quiet
 from workbench.pages.soon import Soon
+from workbench.plots.curve import named
 from workbench.views.descent import SETTINGS, Nested
 
 SLIDERS = {

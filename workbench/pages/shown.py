@@ -53,16 +53,6 @@ def boxed(made: Any, row: int, column: int | None, theme: str) -> Any:
     return made
 
 
-def named(made: Any, x: int | float, text: str, theme: str) -> Any:
-    """The figure with an upright line at x, and its name above it."""
-    colour = {"light": "#111111", "dark": "#ffffff"}[theme]
-    line = {"color": colour, "width": 1.5, "dash": "dot"}
-    made.add_shape(name=text, type="line", x0=x, x1=x, y0=0, y1=1, yref="paper", line=line)
-    return made.add_annotation(
-        text=escape(text), x=x, y=1, yref="paper", yanchor="bottom", showarrow=False, font={"size": 11, "color": colour}
-    )  # fmt: skip
-
-
 class TopCells:
     """The largest cells as a table; a row is clicked like a cell of the map."""
 

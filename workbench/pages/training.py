@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
@@ -11,7 +10,7 @@ from workbench.pages.beside import Beside
 from workbench.pages.chart import Chart
 from workbench.pages.form import FIRST_OF_STUDY
 from workbench.pages.shell import line
-from workbench.pages.shown import drawn, heading, named, paper
+from workbench.pages.shown import drawn, heading, paper
 from workbench.pages.sidebar import SMALL, Settings
 from workbench.pages.stored import Stored, listed, when
 from workbench.result import Curve
@@ -77,12 +76,10 @@ class Train:
         if not isinstance(result, Curve):
             limit = 1 if result.unit == "share right" else None
             return drawn(words.titled(result), self._theme, self._width, numbers=True, limit=limit)
-        made = drawn(words.brief(result), self._theme, self._width)
-        moved = result.parts["transition"].dropna("seed").values
-        if not self._view.whole or not len(moved):
-            return made
-        half = float(np.median(moved))
-        return named(made, half, f"transition, step {half:.0f}", self._theme)
+        if not self._view.whole:
+            # A curve that still rises has no half-way.
+            result = result.replace(parts={name: part for name, part in result.parts.items() if name != "transition"})
+        return drawn(words.brief(result), self._theme, self._width)
 
     def _chosen(self, event: Any) -> None:
         if not self._setting and event.new is not None:
