@@ -11,6 +11,7 @@ import pytest
 from tests import families
 from tests.tasks.conftest import TWOS, word_level
 from workbench import cli, sweep
+from workbench.cli.printing import print_table
 from workbench.methods import METHODS
 from workbench.models import load
 from workbench.store import Store
@@ -413,14 +414,14 @@ def test_serve_starts_panel_on_every_app(monkeypatch, tmp_path, say):
     monkeypatch.setattr("subprocess.run", lambda words, **_: asked.append(words))
     (tmp_path / "apps").mkdir()
     (tmp_path / "apps" / "one.py").write_text("")
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "workbench" / "cli.py"))
+    monkeypatch.setattr("workbench.cli.serving.ROOT", tmp_path)
     assert say("serve", "--port", "5999")[0] == 0
     assert asked[0][1:5] == ["-m", "panel", "serve", str(tmp_path / "apps" / "one.py")]
     assert asked[0][asked[0].index("--port") + 1] == "5999"
     assert "--allow-websocket-origin" not in asked[0]
     assert say("serve", "--address", "0.0.0.0")[0] == 0
     assert asked[1][asked[1].index("--allow-websocket-origin") + 1] == "0.0.0.0:5006"
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "elsewhere" / "workbench" / "cli.py"))
+    monkeypatch.setattr("workbench.cli.serving.ROOT", tmp_path / "elsewhere")
     for verb in ("serve", "bench"):
         code, _, err = say(verb)
         assert (code, err.count("\n")) == (2, 1)
@@ -439,9 +440,9 @@ def test_a_reader_that_has_seen_enough_is_no_error():
 
 
 def test_tables_are_aligned_and_stay_on_their_lines(capsys):
-    cli._print_table([{"a": 1.5, "b": "x\ny"}, {"a": -0.00012345, "c": 3}])
+    print_table([{"a": 1.5, "b": "x\ny"}, {"a": -0.00012345, "c": 3}])
     assert capsys.readouterr().out.splitlines() == ["a           b     c", "+1.5        x\\ny", "-0.0001234        3"]
-    cli._print_table([])
+    print_table([])
     assert not capsys.readouterr().out
 
 
