@@ -15,6 +15,7 @@ from workbench.methods import METHODS
 from workbench.pages import heads_words as words
 from workbench.store import Store
 from workbench.views.heads import Heads
+from workbench.views.heads_table import HeadsTable
 
 pytestmark = pytest.mark.browser
 
@@ -225,10 +226,13 @@ def test_prompts_without_names_say_so_and_a_hostile_prompt_is_text_everywhere(ta
     until(tab, lambda: view.head.writes.readout is not None)
     view.head.attention.prompts = [f"1: {HOSTILE}"]
     view.head.attention.status = HOSTILE
-    column = view.table.columns["name mover"]
-    view.table.columns["name mover"] = replace(column, label=HOSTILE, unit=HOSTILE, about=HOSTILE, reason=HOSTILE)
-    view.param.trigger("order")
+    made = HeadsTable(view.results["heads"], {})
+    # A label is broken at its blanks.
+    hostile = {"label": HOSTILE.replace(" ", "/"), "unit": HOSTILE, "about": HOSTILE, "reason": HOSTILE}
+    made.columns["name mover"] = replace(made.columns["name mover"], **hostile)
+    view.table = made
     tab.get_by_text("onerror").first.wait_for(timeout=EXPECT)
+    head(tab, "onerror").wait_for(timeout=EXPECT)
     tab.wait_for_timeout(800)
     assert tab.evaluate("window.hacked") is None
     assert tab.locator("img[src=x]").count() == 0

@@ -22,7 +22,7 @@ from workbench.views.heads import Heads
 from workbench.views.heads_address import restore, written
 from workbench.views.heads_columns import ABOUT, Column
 from workbench.views.heads_filter import narrowed
-from workbench.views.heads_table import measured
+from workbench.views.heads_table import HeadsTable, measured
 
 PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
 ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{words},i{words[1:]},b,d\n" for words in PROMPTS)
@@ -255,11 +255,23 @@ def test_the_sentence_names_the_best_places(view):
     table = found(view).table
     top = int(np.argmax(table.columns["entropy"].values))
     assert f"1st of {COUNT} in entropy" in table.said(table.head(top)) or "1st in entropy" in table.said(table.head(top))
+    for row in range(COUNT):
+        ranks = [int(column.ranks[row]) for column in table.columns.values()]
+        assert table.said(table.head(row)).startswith("It stands out in nothing here") == (1 not in ranks)
     column = Column("x", "x", "", "", "", np.array([0.5, -2.0, 2.0, np.nan, 0.1]))
     assert column.ranks.tolist() == [3, 1, 1, 0, 4]
     assert [column.text(number) for number in (0.5, -2.0, -0.001)] == ["+0.50", "−2.00", "+0.00"]
     for row in range(COUNT):
         assert table.said(table.head(row)).endswith(".")
+
+
+def test_a_joined_score_that_could_not_be_computed_says_why(view):
+    found(view)
+    there = view.table.grid("induction")
+    missing = there.replace(values=there.values * np.nan, notes={"nan": "in no trial was the needle given back"})
+    column = HeadsTable(view.results["heads"], {"retrieval": missing}).columns["retrieval"]
+    assert column.reason == "in no trial was the needle given back"
+    assert not column.ranks.any()
 
 
 def test_measures_of_a_head_are_those_of_the_result_and_its_parts(view):
