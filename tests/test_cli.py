@@ -77,6 +77,7 @@ def test_every_method_runs_and_is_stored(run, wordy, name, tmp_path):
         },
         "repeat_surprisal": {"model": wordy, "words": ("--listed", "3", "--examples", "2", "--sentences", "1")},
         "retrieval": {"model": wordy, "words": ("--lengths", "64", "--depths", "1", "--needles", "1")},
+        "masking": {"model": wordy, "words": ("--masked", "2", "--lengths", "64", "--depths", "1", "--needles", "1")},
         "list_recall": {"model": wordy, "words": ("--channel", "0.1.2", "--objects", "2,3", "--prompts", "4")},
     }
     how = asked.get(name, {})

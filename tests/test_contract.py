@@ -28,6 +28,7 @@ UNITS = {
     "coordinate",
     "share of the coordinate",
     "share of the needle",
+    "share of the words",
     "% of the first time",
     "share of the stream",
     "logits",
@@ -55,6 +56,7 @@ ASKED = {
     "in_context": {"examples": 2, "length": 20, "early": 3, "late": 15, "window": 3},
     "induction": {"examples": 2, "length": 5, "copies": 2},
     "list_recall": {"channel": "0.1.2", "objects": "2,3", "prompts": 4},
+    "masking": {"masked": "0,2", "lengths": "64", "depths": 1, "needles": 1, "draws": 1},
     "repeat_surprisal": {"listed": "3", "examples": 2, "sentences": 1},
     "retrieval": {"lengths": "64", "depths": 1, "needles": 1},
 }
@@ -62,9 +64,9 @@ FIRST = {name: asked for name, asked in ASKED.items() if name not in ("discover"
 # What looks at where the prompts name their answers.
 NAMING = {"heads", "channel_map", "channel_scale", "direct_paths"}
 # What a random model never does, so that there is no number; and what is longer than the context of some of them.
-NEVER, LONG = {"retrieval"}, {"retrieval"}
+NEVER, LONG = {"retrieval", "masking"}, {"retrieval", "masking"}
 # What makes its own prompts, and so needs their words.
-WORDY = {"in_context", "list_recall", "repeat_surprisal", "retrieval"}
+WORDY = {"in_context", "list_recall", "masking", "repeat_surprisal", "retrieval"}
 
 
 def pairs_for(method, model, **asked):

@@ -1,15 +1,19 @@
 """What a model remembers of its context: loss by place, lists that come again, needles in haystacks."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 import torch
+from transformers import DynamicCache
 
 from workbench.channels.weights import Heads
 from workbench.detectors import retrieval, sequences
 from workbench.detectors.loss import surprisals
 from workbench.errors import BadInput
-from workbench.hooks import end_logits
-from workbench.methods import METHODS, repeat_surprisal
+from workbench.hooks import end_logits, hooked, writing
+from workbench.methods import METHODS, masking, repeat_surprisal
+from workbench.sites import Site, hook_point
 
 IN_CONTEXT, REPEATS, NEEDLES = (METHODS[name] for name in ("in_context", "repeat_surprisal", "retrieval"))
 SHORT = {"examples": 2, "length": 20, "early": 3, "late": 15, "window": 2}
@@ -141,8 +145,8 @@ def test_only_what_is_looked_at_in_the_needle_and_given_back_counts(wordy_of, mo
     order = [model.hook_dict[f"blocks.{layer}.attn.hook_pattern"] for layer in range(heads.n_layers)]
     monkeypatch.setattr(retrieval, "end_logits", answer)
     monkeypatch.setattr(retrieval, "hooked", hooked)
-    score, counts, said = retrieval.answered(heads, one)
-    assert counts
+    score, recalled, said = retrieval.answered(heads, one)
+    assert recalled > retrieval.RECALLED
     assert "bridge" in said
     length = min(retrieval.LONGEST_ANSWER, end - start)
     assert float(score[1, 2]) == pytest.approx(length / (end - start))
@@ -179,32 +183,74 @@ def test_the_real_model_remembers(smollm):
 
 
 @pytest.mark.slow
-def test_without_its_retrieval_heads_the_real_model_retrieves_less(smollm):
-    """Against as many other heads of the same layers."""
-    from workbench.hooks import writing
-    from workbench.sites import Site
+@pytest.mark.parametrize("how", ["zero", "uniform"])
+def test_without_its_retrieval_heads_the_real_model_retrieves_less(smollm, how):
+    """Against as many random ones; the heads were chosen on other needles."""
+    found = METHODS["masking"](smollm, masked="0,12", depths=2, needles=2, how=how)
+    share = {name: found.values.sel(series=name) for name in found.values.series.values}
+    assert float(share["retrieval heads"].sel(masked=0)) == float(share["random heads"].sel(masked=0)) > 0.6
+    assert float(share["retrieval heads"].sel(masked=12)) < float(share["random heads"].sel(masked=12)) - 0.3
+    assert found.notes["ranked"].count(".") >= 10
 
-    found = NEEDLES(smollm, lengths="200", depths=2, needles=2)
-    heads = Heads(smollm)
-    named = [divmod(int(index), heads.n_heads) for index in np.argsort(-found.values.values.ravel())[:12]]
-    rng, others = np.random.default_rng(0), []
-    for layer, _ in named:
-        left = [head for head in range(heads.n_heads) if (layer, head) not in (*named, *others)]
-        others.append((layer, int(rng.choice(left))))
 
-    def recalled(removed):
-        writes = {}
-        for layer in {layer for layer, _ in removed}:
-            gone = [head for at, head in removed if at == layer]
+@pytest.mark.parametrize("how", ["zero", "uniform"])
+def test_a_masked_head_does_what_is_said_and_no_other_is_touched(wordy_of, how):
+    """Also while tokens are generated one by one, with the keys of earlier passes kept."""
+    model = wordy_of("llama")
+    heads, gone = Heads(model), [1]
+    kept = [head for head in range(heads.n_heads) if head not in gone]
+    tokens = torch.arange(3, 12)[None]
 
-            def zero(z, gone=gone):
-                changed = z.clone()
-                changed[:, :, gone] = 0
-                return changed
+    def passes():
+        seen = {"pattern": [], "z": []}
+        cache = DynamicCache()
+        with ExitStack() as stack:
+            for name, found in seen.items():
+                keep = found.append
+                stack.enter_context(hooked(hook_point(model, Site(name, 0)), lambda one, keep=keep: keep(one[0].clone())))
+            for some in (tokens[:, :-1], tokens[:, -1:]):
+                end_logits(model, some, torch.tensor([some.shape[1] - 1]), past_key_values=cache, use_cache=True)
+        return seen
 
-            writes[Site("z", layer)] = zero
-        with writing(smollm, writes):
-            return sum(retrieval.answered(heads, retrieval.trial(smollm, 200, 0.5, 50 + at))[1] for at in range(5))
+    with torch.no_grad():
+        plain = passes()
+        with writing(model, masking._masks(heads, np.array(gone), how)):
+            masked = passes()
+    for turn, (queries, keys) in enumerate(((8, 8), (1, 9))):
+        pattern, z = masked["pattern"][turn], masked["z"][turn]
+        assert pattern.shape[1:] == (queries, keys)
+        if how == "uniform":
+            for row in range(queries):
+                visible = keys - queries + row + 1
+                assert torch.allclose(pattern[gone, row, :visible], torch.full((1, visible), 1 / visible))
+                assert (pattern[gone, row, visible:] == 0).all()
+        else:
+            assert (z[:, gone] == 0).all()
+        assert torch.equal(pattern[kept], plain["pattern"][turn][kept])
+        assert torch.equal(z[:, kept], plain["z"][turn][:, kept])
 
-    assert recalled([]) >= 4
-    assert recalled(named) <= recalled(others) - 2
+
+def test_masking_takes_the_best_heads_and_never_draws_them(wordy_of, monkeypatch):
+    """With scores that are known, and answers that tell how many heads are masked."""
+    model = wordy_of("llama")
+    heads = Heads(model)
+    count = heads.n_layers * heads.n_heads
+    scores = np.linspace(0, 1, count)[None].repeat(2, 0).reshape(2, heads.n_layers, heads.n_heads)
+    monkeypatch.setattr(masking, "scored", lambda *_: (scores, np.array([True, True])))
+    taken = []
+
+    def recalled(heads, asked, off, how):
+        taken.append(off.tolist())
+        return np.full(len(asked), 1 - len(off) / 10)
+
+    monkeypatch.setattr(masking, "_recalled", recalled)
+    found = METHODS["masking"](model, masked="0,2", lengths="64", depths=1, needles=2, draws=2)
+    assert taken[:3] == [[], [], [count - 1, count - 2]]
+    assert len(taken) == 5
+    for drawn in taken[3:]:
+        assert len(set(drawn)) == 2
+        assert max(drawn) < count - count // 2, "not of the better half"
+    assert found.values.sel(masked=2).values.tolist() == [0.8, 0.8]
+    assert found.parts["each"].shape == (2, 2, 2)
+    with pytest.raises(BadInput, match=f"masked must be whole numbers from 0 to {count // 2}"):
+        METHODS["masking"](model, masked=f"{count // 2 + 1}")

@@ -11,13 +11,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from workbench import progress
 from workbench.channels.weights import Heads
 from workbench.detectors import sequences
-from workbench.errors import BadInput
+from workbench.errors import BadInput, at_least, whole_numbers
 from workbench.hooks import end_logits, hooked
 from workbench.pairs import encode
 from workbench.sites import Site, hook_point
@@ -29,7 +31,7 @@ QUESTION = "\n\nQuestion: What did {name} hide, and where?\nAnswer: {name} hid t
 COLOURS = ("silver", "purple", "golden", "green", "wooden", "broken")
 # Greedy tokens of an answer, at most; the needle's own length where that is less.
 LONGEST_ANSWER = 24
-# Of the needle's words so many must be given back for a trial to count.
+# Of the needle's words more must be given back for a trial to count.
 RECALLED = 0.5
 
 
@@ -90,8 +92,8 @@ def _words(text: str) -> list[str]:
 
 
 @torch.no_grad()
-def answered(heads: Heads, one: Trial) -> tuple[Float[Tensor, "layer head"], bool, str]:
-    """Every head's score in a trial, whether it counts, and the answer.
+def answered(heads: Heads, one: Trial) -> tuple[Float[Tensor, "layer head"], float, str]:
+    """Every head's score in a trial, which share of the needle's words the answer gives back, and the answer.
 
     The prompt is run but for its last token; then the model answers greedily, token by token.
     """
@@ -132,4 +134,35 @@ def answered(heads: Heads, one: Trial) -> tuple[Float[Tensor, "layer head"], boo
             current = torch.tensor([[token]], device=device)
     answer = tokenizer.decode(given)
     found = len(one.words & set(_words(answer))) / len(one.words)
-    return score, found > RECALLED, answer
+    return score, found, answer
+
+
+def planned(lengths: str, depths: int, needles: int, seed: int) -> list[tuple[int, float, int]]:
+    """Length, depth from 0 to 1 and the needle's seed of every trial.
+
+    Raises:
+        BadInput: When a number is out of range.
+    """
+    at_least("depths", depths, 1)
+    at_least("needles", needles, 1)
+    numbers = whole_numbers("lengths", lengths, 64, 9999)
+    places = np.linspace(0, 1, depths) if depths > 1 else np.array([0.5])
+    return [(length, float(depth), seed * 1000 + needle) for length in numbers for depth in places for needle in range(needles)]
+
+
+def scored(
+    heads: Heads, asked: list[tuple[int, float, int]], label: str
+) -> tuple[Float[np.ndarray, "trial layer head"], Bool[np.ndarray, "trial"]]:
+    """Every head's score in every trial, and which trials count; trials of a run that was killed are found again."""
+
+    def work(length: int, depth: float, seed: int) -> np.ndarray:
+        score, recalled, _ = answered(heads, trial(heads.model, length, depth, seed))
+        return np.concatenate([[float(recalled > RECALLED)], score.double().numpy().ravel()])
+
+    found = np.stack(
+        [
+            progress.remembered(f"{label}/{progress.digest(*one)}", lambda one=one: work(*one))
+            for one in progress.track(asked, label)
+        ]
+    )
+    return found[:, 1:].reshape(len(asked), heads.n_layers, heads.n_heads), found[:, 0] > 0

@@ -33,6 +33,7 @@ from workbench.methods import (
     lens,
     lens_by_layer,
     list_recall,
+    masking,
     patch,
     relp,
     repeat_surprisal,
@@ -76,6 +77,7 @@ _LISTED = (
     in_context,
     repeat_surprisal,
     retrieval,
+    masking,
 )
 METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _LISTED}
 

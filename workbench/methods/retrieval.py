@@ -5,10 +5,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from workbench import progress
 from workbench.channels.weights import Heads
-from workbench.detectors.retrieval import answered, trial
-from workbench.errors import at_least, whole_numbers
+from workbench.detectors.retrieval import planned, scored
 from workbench.methods.method import Method
 from workbench.pairs import Pairs
 from workbench.result import Scores
@@ -47,23 +45,8 @@ def run(
     Raises:
         BadInput: When a needle is longer than its haystack, or a prompt than the model's context.
     """
-    at_least("depths", depths, 1)
-    at_least("needles", needles, 1)
-    numbers = whole_numbers("lengths", lengths, 64, 9999)
-    heads = Heads(model)
-    places = np.linspace(0, 1, depths) if depths > 1 else np.array([0.5])
-    asked = [
-        (length, float(depth), seed * 1000 + needle) for length in numbers for depth in places for needle in range(needles)
-    ]
-    each, counts = [], []
-    for length, depth, number in progress.track(asked, TITLE):
-        found = progress.remembered(
-            f"{TITLE}/{progress.digest(length, depth, number)}",
-            lambda length=length, depth=depth, number=number: _trial(heads, length, depth, number),
-        )
-        each.append(found[1:].reshape(heads.n_layers, heads.n_heads))
-        counts.append(bool(found[0]))
-    scores, which = np.stack(each), np.array(counts)
+    heads, asked = Heads(model), planned(lengths, depths, needles, seed)
+    scores, which = scored(heads, asked, TITLE)
     some = scores[which]
     values = some.mean(0) if len(some) else np.full(scores.shape[1:], np.nan)
     error = some.std(0, ddof=1) / np.sqrt(len(some)) if len(some) > 1 else np.zeros_like(values)
@@ -94,12 +77,6 @@ def run(
         },
         notes=notes,
     )
-
-
-def _trial(heads: Heads, length: int, depth: float, seed: int) -> np.ndarray:
-    """Whether the trial counts, then every head's score."""
-    score, counts, _ = answered(heads, trial(heads.model, length, depth, seed))
-    return np.concatenate([[float(counts)], score.double().numpy().ravel()])
 
 
 METHOD = Method("retrieval", TITLE, "Wu et al. 2024, Retrieval Head, arXiv:2404.15574", run, needs_pairs=False)
