@@ -23,6 +23,7 @@ HOSTILE = "<img src=x onerror=window.hacked=1> <script>window.hacked=1</script>"
 PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
 ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{prompt},i{prompt[1:]},b,d\n" for prompt in PROMPTS)
 SMALL = {"examples": 3, "length": 4, "copies": 3}
+GROUND = "cell => getComputedStyle(cell).backgroundColor"
 COUNT = families.LAYERS * families.HEADS
 
 
@@ -252,6 +253,5 @@ def test_in_a_narrow_window_in_the_dark_everything_is_drawn_and_nothing_sticks_o
     assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     box = tab.locator(".sheet").first.bounding_box()
     assert box["x"] + box["width"] <= 900
-    ground = tab.locator("td.name").first.evaluate("cell => getComputedStyle(cell).backgroundColor")
-    assert ground == "rgb(23, 25, 29)"
+    until(tab, lambda: tab.locator("td.name").first.evaluate(GROUND) == "rgb(23, 25, 29)")
     assert not tab.get_by_text("Internal error").count()

@@ -269,6 +269,7 @@ def test_a_joined_score_that_could_not_be_computed_says_why(view):
     found(view)
     there = view.table.grid("induction")
     missing = there.replace(values=there.values * np.nan, notes={"nan": "in no trial was the needle given back"})
+    missing = missing.replace(origin=replace(there.origin, method="retrieval"))
     column = HeadsTable(view.results["heads"], {"retrieval": missing}).columns["retrieval"]
     assert column.reason == "in no trial was the needle given back"
     assert not column.ranks.any()
