@@ -93,7 +93,7 @@ def test_where_the_answers_are_named(llama):
 
 def test_prompts_that_do_not_name_both_answers_are_told(llama):
     pairs = toy_pairs(llama)
-    with pytest.raises(BadInput, match="channels need prompts that name both answers"):
+    with pytest.raises(BadInput, match="prompts must name both answers"):
         Bench(Heads(llama), pairs).check_names()
 
 

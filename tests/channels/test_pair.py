@@ -111,5 +111,5 @@ def test_bad_input(llama):
     with pytest.raises(BadInput, match="alpha must be one of"):
         scaled_pair(bench, WRITER, READER, 0).said(0.3)
     for effect in (component_effects, lambda *asked: scaled_pair(*asked, 0)):
-        with pytest.raises(BadInput, match="channels need prompts that name both answers"):
+        with pytest.raises(BadInput, match="prompts must name both answers"):
             effect(Bench(heads, toy_pairs(llama)), WRITER, READER)

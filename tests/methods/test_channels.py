@@ -171,7 +171,7 @@ def test_bad_input(llama):
     for method in ("channels", "channel_graph", "composition"):
         with pytest.raises(BadInput, match="slots must be at least one of q, k, v; got none"):
             METHODS[method](llama, None, slots=())
-    with pytest.raises(BadInput, match="channels need prompts that name both answers"):
+    with pytest.raises(BadInput, match="prompts must name both answers"):
         CHANNELS(llama, toy_pairs(llama))
     with pytest.raises(BadInput, match="rate must be between 0 and 1; got 2"):
         CHANNELS(llama, rate=2)

@@ -144,7 +144,7 @@ class Bench:
         if lacking.any():
             which = "both answers" if wrong else "the right answer"
             raise BadInput(
-                f"channels need prompts that name {which}, for a reader to look at; {int(lacking.sum())} of "
+                f"prompts must name {which}, for a reader to look at; {int(lacking.sum())} of "
                 f"{len(self.pairs)} do not. Use a task like ioi or laundry_list."
             )
 
