@@ -238,3 +238,29 @@ def test_a_watcher_that_fails_does_not_end_the_job(jobs):
     assert job.wait(SOON)
     assert (job.status, job.result) == ("done", "model a is done")
     assert jobs.submit("a", "next", lambda model, job: 3).wait(SOON)
+
+
+def test_a_job_that_others_wait_for_goes_on_when_one_leaves(jobs):
+    begun, let = threading.Event(), threading.Event()
+
+    def work(model, job):
+        begun.set()
+        for _ in track(range(1000), "work"):
+            if let.wait(0.01):
+                return "done"
+
+    one, other = (jobs.submit(None, "shared", work) for _ in range(2))
+    assert one is other
+    begun.wait(5)
+    one.leave()
+    assert other.live
+    let.set()
+    assert other.wait(5)
+    assert other.status == "done"
+    let.clear()
+    begun.clear()
+    alone = jobs.submit(None, "alone", work)
+    begun.wait(5)
+    alone.leave()
+    assert alone.wait(5)
+    assert alone.status == "stopped"

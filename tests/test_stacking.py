@@ -6,7 +6,7 @@ import xarray as xr
 
 from workbench.errors import BadInput
 from workbench.plots import figure
-from workbench.result import Curve, Readout, Scores
+from workbench.result import Curve, Origin, Readout, Scores
 from workbench.stacking import stack
 
 
@@ -89,6 +89,13 @@ def test_what_does_not_go_together_is_one_line():
         stack(
             {0: scores(0), 7: scores(0).replace(values=scores(0).values.assign_coords(head=[0, 1, 9]), lower=None, upper=None)}
         )
+    with pytest.raises(BadInput, match="must be of one unit; got 'logits' and 'nats'"):
+        stack({0: scores(0), 1: scores(0).replace(unit="nats")})
+    origins = [Origin("m", "a", "f", "t", "p", params={"n": n}) for n in (1, 2)]
+    with pytest.raises(BadInput, match="must be of one parameters"):
+        stack({0: scores(0).replace(origin=origins[0]), 1: scores(0).replace(origin=origins[1])})
+    with pytest.raises(BadInput, match="must be of one step each"):
+        stack({0: scores(0, ("step", "head")), 1: scores(0, ("step", "head"))})
     curve = Curve("C", "nats", scores(0).values.rename(layer="series"))
-    with pytest.raises(BadInput, match="must be of one method; got scores and curve"):
+    with pytest.raises(BadInput, match="must be of one kind; got 'scores' and 'curve'"):
         stack({0: scores(0), 1: curve})

@@ -1,4 +1,4 @@
-"""Any method at several checkpoints of a training run: `follow('trained:attention', 'heads', ['step0', 'step1500'])`."""
+"""Any method at several checkpoints of a training run: `follow('trained:attention', 'induction', ['step0', 'step1500'])`."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -64,6 +64,8 @@ def follow(
         prints.append(card(model).fingerprint)
         asked = None if make is None else make(model)
         found[step_of(name)] = kept.compute(METHODS[method], model, asked, again=again, **params)
+        # Else two models would be held while the next is loaded.
+        del model, asked
         if len(found) > 1:
             # Results that cannot be stacked are found out at the second.
             so_far = stack(found)

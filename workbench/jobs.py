@@ -52,6 +52,7 @@ class Job(param.Parameterized):
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._lock = threading.RLock()
+        self._waiting = 0
         self._pace = _Pace()
         self._shown = 0.0
 
@@ -66,6 +67,18 @@ class Job(param.Parameterized):
             self._stop.set()
             if self.status == "queued":
                 self._end(status="stopped")
+
+    def join(self) -> None:
+        """One more waits for it."""
+        with self._lock:
+            self._waiting += 1
+
+    def leave(self) -> None:
+        """Wait for it no longer; it is stopped where nobody else does."""
+        with self._lock:
+            self._waiting -= 1
+            if self._waiting <= 0:
+                self.stop()
 
     def wait(self, seconds: float | int | None = None) -> bool:
         """Wait for its end; whether it came."""
@@ -222,8 +235,10 @@ class Jobs:
         with self._changed:
             job = self._live.get(key)
             if job is not None and job.live and not job._stop.is_set():
+                job.join()
                 return job
             job = self._live[key] = Job(key, work, label=label or "Waiting")
+            job.join()
             if ref not in self._queues:
                 self._queues[ref] = deque()
                 threading.Thread(target=self._serve, args=(ref,), name=f"jobs of {ref or 'no model'}", daemon=True).start()

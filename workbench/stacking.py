@@ -1,6 +1,7 @@
 """Results of one method at several steps of training, as one result along 'step'."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,10 +16,11 @@ def stack(results: Mapping[int, Result]) -> Result:
     Args:
         results: By step. They agree in method, parameters and every label of their dims.
     Returns:
-        A Curve ('series', 'step') of results over one dim, else Scores or a Readout ('step', …). Parts are stacked likewise
-        where all have them alike, and left out otherwise. Notes are those that all share. The Origin is left to the caller.
+        A Curve ('series', 'step') of Scores over one dim, else Scores or a Readout ('step', …); of Circuits the scores of
+        their edges. Parts are stacked likewise where all have them alike, and left out otherwise. Notes are those that all
+        share. The Origin is left to the caller.
     Raises:
-        BadInput: When there are fewer than two, or they are of different methods, kinds or cells.
+        BadInput: When there are fewer than two, or they are of different methods, parameters, tasks, units or cells.
     """
     if len(results) < 2:
         raise BadInput(f"results to stack must be at least 2; got {len(results)}.")
@@ -40,9 +42,9 @@ def stack(results: Mapping[int, Result]) -> Result:
     parts = {}
     for name in sorted(shared):
         several = [one.parts[name] for one in ordered]
-        if all(_alike(one, several[0]) for one in several):
+        if all(_alike(one, several[0]) and "step" not in one.dims for one in several):
             parts[name] = _along(several, grid)
-    if first.values.ndim == 1 and not isinstance(first, Readout):
+    if first.values.ndim == 1 and isinstance(first, Scores):
         (dim,) = first.values.dims
         lines = {
             name: None if array is None else array.rename({dim: "series"}).transpose("series", "step")
@@ -54,15 +56,28 @@ def stack(results: Mapping[int, Result]) -> Result:
 
 
 def _check(step: int, one: Result, first: Result) -> None:
-    methods = [result.origin.method if result.origin else "" for result in (one, first)]
-    if type(one) is not type(first) or methods[0] != methods[1]:
-        raise BadInput(f"results to stack must be of one method; got {methods[1] or first.kind} and {methods[0] or one.kind}.")
+    asked = [_asked(result) for result in (first, one)]
+    for name in asked[0]:
+        if asked[0][name] != asked[1][name]:
+            raise BadInput(f"results to stack must be of one {name}; got {asked[0][name]!r} and {asked[1][name]!r}.")
+    if "step" in one.values.dims:
+        raise BadInput("results to stack must be of one step each; got one that has steps already.")
     if not _alike(one.values, first.values):
         wrong = [dim for dim in first.values.dims if not _same_labels(one.values, first.values, dim)] or ["its dims"]
         raise BadInput(
             f"results to stack must have the same cells; at step {step} {', '.join(map(str, wrong))} differs. Fix the "
             "parameters that choose them."
         )
+
+
+def _asked(result: Result) -> dict[str, Any]:
+    """What results must have in common: all but the model, and what its checkpoints make different."""
+    told: dict[str, Any] = {"kind": result.kind, "unit": result.unit}
+    if result.origin is not None:
+        origin = result.origin
+        told |= {"method": origin.method, "task": origin.task, "parameters": dict(origin.params)}
+        told["options of the task"] = dict(origin.task_params)
+    return told
 
 
 def _alike(one: xr.DataArray, other: xr.DataArray) -> bool:

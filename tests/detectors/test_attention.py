@@ -37,6 +37,28 @@ def test_a_duplicate_token_head_and_an_induction_head():
     assert attention.duplicates(TOKENS)[0].any(-1).nonzero().flatten().tolist() == [4, 5, 6, 7]
 
 
+def test_matching_two_tokens_beyond_one():
+    """By hand: above 0 for a head that looks at matches of two tokens alone, 0 for one that tells them not apart."""
+    tokens = torch.randint(0, 4, (3, 40), generator=torch.Generator().manual_seed(0))
+    longer, shorter = attention.followers(tokens, 2), attention.followers(tokens, 1)
+
+    def evenly(mask):
+        return (mask / mask.sum(-1, keepdim=True).clamp(min=1)).unsqueeze(1)
+
+    found = [attention.beyond(evenly(mask), longer, shorter) for mask in (longer, shorter, shorter & ~longer)]
+    due = (longer & shorter).sum(-1) / shorter.sum(-1).clamp(min=1)
+    rows = longer.any(-1) & (shorter & ~longer).any(-1)
+    share = (due * rows).sum(-1) / rows.sum(-1)
+    assert torch.allclose(found[0][:, 0], 1 - share)
+    assert torch.allclose(found[1], torch.zeros(3, 1), atol=1e-6)
+    assert torch.allclose(found[2][:, 0], -share)
+    first = torch.zeros(3, 1, 40, 40)
+    first[..., 0] = 1
+    wanted = longer.clone()
+    wanted[..., 0] = False
+    assert torch.allclose(attention.beyond(first, wanted, wanted | (shorter & (torch.arange(40) > 0))), torch.zeros(3, 1))
+
+
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_n_gram_targets_are_those_of_a_loop(n):
     tokens = torch.randint(0, 3, (4, 20), generator=torch.Generator().manual_seed(n))

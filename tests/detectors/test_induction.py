@@ -128,7 +128,7 @@ def test_heads_can_be_named(trained):
         ({"previous": "1.1", "reader": "1.0"}, "must be in a later layer than the other head; got 1.0 and '1.1'"),
         ({"reader": "1.9"}, "head must be from 0 to 3; got 9"),
         ({"previous": "first"}, "must be written LAYER.HEAD"),
-        ({"length": 100}, "at most 208 tokens"),
+        ({"copies": 30}, r"at most 512 tokens, this model's context; got 751\. Use a smaller length, or fewer copies"),
     ):
         with pytest.raises(BadInput, match=said):
             INDUCTION(trained, **asked)

@@ -117,6 +117,14 @@ def test_after_the_transition_the_two_heads_look_where_they_should(name):
     assert max(np.mean([early[0, at, at - 1] for at in range(6, 2 * length + 1)]), early[1, -1, length + 1]) < 0.3
 
 
+def test_what_is_shipped_says_where_it_comes_from():
+    origin = formed("full").origin
+    assert (origin.method, origin.task, origin.params["d_mlp"], origin.params["steps"]) == ("language", "phrases", 128, 1500)
+    assert "torch" in origin.versions
+    assert origin.code().startswith("from workbench.dynamics import STUDIES")
+    assert losses_of(formed("full")).origin == origin
+
+
 def test_what_is_described_is_read_back(folder):
     run = measured(folder, (0, 4), Text(), seed=0)
     told = json.loads(json.dumps(describe(run, looks(str(folder), (0, 4), run.heads[0]))))
@@ -134,6 +142,11 @@ def test_a_formation_over_seeds_goes_on_with_what_is_there(tmp_path, monkeypatch
     seeds = longer.parts["seeds"]
     assert not np.allclose(seeds.sel(seed=0), seeds.sel(seed=1))
     assert len(list((tmp_path / "dynamics").glob("text-*/step4"))) == 2
+    other = formation(Text(), SMALL, PACE, steps=3, every=1, seeds=1)
+    assert other.values.step.values.tolist() == [0, 1, 2, 3], "other checkpoints of runs that are there"
+    for text, said in ((Text(words=24), "words must be at least 25"), (Text(length=41), "length must be at least 42")):
+        with pytest.raises(BadInput, match=said):
+            formation(text, SMALL, PACE, steps=2, every=2, seeds=1)
     for asked in ({"steps": 0}, {"every": 0}, {"seeds": 0}):
         with pytest.raises(BadInput, match="must be at least 1; got 0"):
             formation(Text(), SMALL, PACE, **{"steps": 2, "every": 2, "seeds": 1, **asked})

@@ -43,6 +43,14 @@ def test_a_run_that_goes_on_has_the_numbers_of_one_never_interrupted(tmp_path):
     assert [step for step, _ in seen] == [12]
 
 
+def test_a_step_that_was_passed_without_being_kept_is_reached_again(tmp_path):
+    whole = learn(TEXT, SMALL, PACE, steps=6, keep=(3, 6), folder=tmp_path / "whole")
+    learn(TEXT, SMALL, PACE, steps=6, keep=(0, 6), folder=tmp_path / "again")
+    again = learn(TEXT, SMALL, PACE, steps=6, keep=(3, 6), folder=tmp_path / "again")
+    assert same(weights(whole, 3), weights(again, 3))
+    assert same(weights(whole, 6), weights(again, 6))
+
+
 def test_a_stopped_run_is_kept(tmp_path):
     def stop(step):
         if step.done == 3:
@@ -128,6 +136,7 @@ def test_a_diverging_run_names_its_step(tmp_path, monkeypatch):
         (lambda: Shape(d_mlp=-1), "d_mlp must be at least 0; got -1"),
         (lambda: Pace(rate=0), "rate must be above 0 and below 1; got 0"),
         (lambda: Pace(batch=0), "batch must be at least 1; got 0"),
+        (lambda: Pace(seed=2**64), "seed must be from 0 to 4294967295"),
         (lambda: learn(TEXT, SMALL, PACE, steps=0, keep=(), folder="x"), "steps must be at least 1; got 0"),
         (lambda: learn(TEXT, SMALL, PACE, steps=2, keep=(-1,), folder="x"), "a step to keep must be at least 0; got -1"),
     ],

@@ -14,6 +14,7 @@ from workbench.hooks import end_logits, read, writing
 from workbench.methods import METHODS
 from workbench.plots import heads_table
 from workbench.sites import Site
+from workbench.tasks import TASKS
 from workbench.unembed import folded
 
 HEADS = METHODS["heads"]
@@ -72,7 +73,7 @@ def test_what_is_moved_from_everywhere_is_the_direct_effect(model_of, family):
 
 def test_prompts_that_name_no_answers_leave_two_detectors_out_and_say_why(llama):
     found = HEADS(llama, toy_pairs(llama), **SMALL)
-    assert "prompts that name both answers" in found.notes["nan"]
+    assert "prompts must name both answers" in found.notes["nan"]
     missing = {str(name) for name in found.values.detector.values if np.isnan(found.values.sel(detector=name)).any()}
     assert missing == {"name mover", "S-inhibition"}
 
@@ -139,3 +140,20 @@ def test_the_table_joins_other_scores_of_heads(llama):
     assert row["patch z"] == pytest.approx(float(patched.values.mean("prompt").sel(site="z", layer=1, head=2)))
     with pytest.raises(BadInput, match="tables of heads must be of results over layer and head"):
         heads_table(METHODS["lens"](llama, pairs))
+
+
+def test_where_the_tokenizer_knows_no_story_random_tokens_stand_for_text():
+    """A model that was trained here knows a hundred words: its previous-token head is found all the same."""
+    from workbench.models import load
+
+    model = load("trained:attention@step1500", device="cpu")
+    pairs = TASKS["repeated_tokens"](model, n=2, seed=0)
+    found = METHODS["heads"](model, pairs, examples=3)
+    assert "texts must be of words that the tokenizer knows" in found.notes["text"]
+    back = found.values.sel(detector="previous token")
+    assert float(back.sel(layer=0, head=3)) > 0.8
+    with pytest.raises(BadInput, match="texts must be of words that the tokenizer knows"):
+        METHODS["heads"](model, pairs, examples=3, text="Nobody here knows any of these words.")
+    curve = METHODS["in_context"](model, examples=2)
+    assert curve.values.series.values.tolist() == ["random tokens, repeated"]
+    assert "not read" in curve.notes["stories"]

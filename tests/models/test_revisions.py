@@ -33,10 +33,12 @@ def test_a_ref_is_taken_apart():
     assert several("org/name@step0") is None
     assert several("org/name@step0,step5") == ("org/name", ["step0", "step5"])
     assert several("org/name@all") == ("org/name", None)
-    assert [step_of(name) for name in ("step1000", "step5-tokens20B", "checkpoint-7")] == [1000, 5, 7]
+    assert [step_of(name) for name in ("step1000", "stage1-step5-tokens20B", "checkpoint-7")] == [1000, 5, 7]
+    assert parted("org/name@refs/pr/1") == ("org/name", "refs/pr/1")
+    assert parted("x" * 5000 + "@step1") == ("x" * 5000 + "@step1", None)
 
 
-@pytest.mark.parametrize("ref", ["gpt2@", "@step1", "gpt2@../secret", "gpt2@a b", "gpt2@-x"])
+@pytest.mark.parametrize("ref", ["gpt2@", "@step1", "gpt2@../secret", "gpt2@a/../b", "gpt2@a b", "gpt2@-x"])
 def test_what_is_no_revision_is_one_line(ref):
     with pytest.raises(BadInput, match=r"^a revision must be a name such as 'step1000'"):
         parted(ref)
@@ -67,6 +69,10 @@ def test_a_checkpoint_that_is_not_there_is_named(run):
         load(f"{run}@step3", device="cpu")
     with pytest.raises(BadInput, match=r"checkpoints that are known; got 'gpt2'\. Name them: 'gpt2@step100,step200'"):
         revisions("gpt2")
+    with pytest.raises(BadInput, match=r"tiny:repeat has none\. Leave out '@step5'"):
+        load("tiny:repeat@step5", device="cpu")
+    with pytest.raises(BadInput, match="model must be a name of the catalogue"):
+        load("x" * 5000, device="cpu")
     with pytest.raises(BadInput, match="must come without a revision; got 'step1'"):
         load("model.gguf@step1", device="cpu")
 

@@ -61,6 +61,18 @@ def followers(tokens: Tokens, n: int = 1) -> Mask:
     return found & torch.ones_like(found).tril()
 
 
+def beyond(pattern: Pattern, longer: Mask, shorter: Mask) -> PerHead:
+    """How much more of its attention a head has on the longer matches than their number among the shorter ones would give it.
+
+    The mean over queries that have a longer match and a shorter one that is none: 0 for a head that tells them not apart, or
+    matches nothing.
+    """
+    rows = longer.any(-1) & (shorter & ~longer).any(-1)
+    due = (longer & shorter).sum(-1) / shorter.sum(-1).clamp(min=1)
+    on_longer, on_shorter = ((pattern * wanted.unsqueeze(1)).sum(-1) for wanted in (longer, shorter))
+    return _mean(on_longer - on_shorter * due.unsqueeze(1), rows)
+
+
 def first_token(tokens: Tokens) -> Mask:
     """The first key, of all queries after it."""
     length = tokens.shape[1]

@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -12,8 +13,16 @@ from workbench.pairs import encode
 from workbench.tasks.words import ordinary_tokens, tokenizer_of, word_list, word_pairs
 
 Tokens = Int[Tensor, "batch pos"]
+
+
+class Unread(BadInput):
+    """A text whose words the tokenizer does not know."""
+
+
 Counted = Bool[Tensor, "batch pos"]
 
+# Of running text, the share of tokens that may be unknown to the tokenizer.
+UNKNOWN = 0.5
 # Sentences of running text; slots are words of the lists in data/words.
 SENTENCES = (
     "{man} walked to the {place} with a {object} under his arm.",
@@ -41,7 +50,7 @@ def repeated(model: Any, n: int, seed: int, length: int = 25, copies: int = 4) -
         at_least(name, value, least)
     tokenizer = tokenizer_of(model)
     start = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
-    fits(model, len(start) + length * copies)
+    fits(model, len(start) + length * copies, "a smaller length, or fewer copies")
     rng = random.Random(f"repeated:{seed}")
     pool = ordinary_tokens(tokenizer, "repeated tokens", rng, length)
     return torch.tensor([start + rng.sample(pool, length) * copies for _ in range(n)])
@@ -73,13 +82,18 @@ def text_tokens(model: Any, texts: list[str], longest: int) -> tuple[Tokens, Cou
     """Texts as token ids, cut to `longest` and padded on the right; and which are no padding.
 
     Raises:
-        BadInput: When a text is empty, or the length is more than the model's context.
+        BadInput: When a text is empty, the tokenizer does not know its words, or the length is more than the model's context.
     """
     tokenizer = tokenizer_of(model)
     fits(model, longest)
     ids = [encode(tokenizer, text)[:longest] for text in texts]
     if not ids or not all(ids):
         raise BadInput("texts must be at least one, and none empty; got an empty one. Give some words.")
+    # Tokenizers without a token for unknown words put their padding there.
+    unknown = {getattr(tokenizer, name, None) for name in ("unk_token_id", "pad_token_id")} - {None}
+    share = np.mean([token in unknown for row in ids for token in row])
+    if share > UNKNOWN:
+        raise Unread(f"texts must be of words that the tokenizer knows; got {share:.0%} that it does not. Give its own words.")
     pad = getattr(tokenizer, "pad_token_id", None) or 0
     most = max(map(len, ids))
     tokens = torch.tensor([row + [pad] * (most - len(row)) for row in ids])
@@ -87,8 +101,8 @@ def text_tokens(model: Any, texts: list[str], longest: int) -> tuple[Tokens, Cou
     return tokens, counted
 
 
-def fits(model: Any, length: int) -> None:
+def fits(model: Any, length: int, how: str = "shorter ones") -> None:
     """Raise BadInput where sequences of this length are longer than the model's context."""
     longest = getattr(getattr(model, "cfg", None), "n_ctx", None)
     if longest and length > longest:
-        raise BadInput(f"sequences must have at most {longest} tokens, this model's context; got {length}. Use shorter ones.")
+        raise BadInput(f"sequences must have at most {longest} tokens, this model's context; got {length}. Use {how}.")

@@ -6,6 +6,7 @@ turn together, in one short phase of training. Here the text has phrases that co
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from workbench.detectors.loss import surprisals
 from workbench.dynamics.events import half_way
 from workbench.dynamics.language import Pace, Shape, learn
 from workbench.dynamics.text import TEST, Text
-from workbench.errors import at_least
+from workbench.errors import BadInput, at_least
 from workbench.home import home
 from workbench.models import load
 from workbench.result import Curve
@@ -144,11 +145,20 @@ def formation(
     """
     for name, value in (("steps", steps), ("every", every), ("seeds", seeds)):
         at_least(name, value, 1)
+    if text.words < LENGTH:
+        raise BadInput(f"words must be at least {LENGTH}, those of the random lists that tell the circuit; got {text.words}.")
+    if text.length < 2 * WINDOW + 2:
+        raise BadInput(
+            f"length must be at least {2 * WINDOW + 2}: the in-context score compares the {WINDOW} first and last words of a "
+            f"text; got {text.length}."
+        )
     kept = sorted({*range(0, steps + 1, every), steps})
     runs = []
     for seed in range(pace.seed, pace.seed + seeds):
         own = Pace(pace.rate, pace.batch, seed)
-        folder = home() / "dynamics" / f"text-{progress.digest(text, shape, own)}"
+        # Weights of another device or version are others.
+        named = progress.digest(text, shape, own, device, version("torch"), version("transformers"))
+        folder = home() / "dynamics" / f"text-{named}"
         learn(text, shape, own, steps=steps, keep=kept, folder=folder, device=device)
         runs.append(measured(folder, kept, text, seed, device))
         progress.show(lambda: curve_of(joined(runs)))
@@ -193,4 +203,6 @@ def _curve(title: str, unit: str, each: xr.DataArray, *, notes: dict[str, str], 
     if count > 1:
         error = each.std("seed", ddof=1) / count**0.5
         band = {"lower": centre - error, "upper": centre + error}
+    if np.isnan(centre).any():
+        told["nan"] = "in the test texts no phrase came again"
     return Curve(title, unit, centre, **band, notes={**notes, **told}, **more)

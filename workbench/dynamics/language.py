@@ -20,10 +20,12 @@ from torch import Tensor
 from workbench import progress
 from workbench.dynamics.checkpoints import Folder
 from workbench.dynamics.text import SPECIAL, Text
-from workbench.errors import BadInput, NotFinite, at_least
+from workbench.errors import BadInput, NotFinite, at_least, within
 
 SAVE_EVERY = 30.0
 BETAS, DECAY = (0.9, 0.98), 0.01
+# Positions are turned, not learnt: longer prompts than those of the training can be asked about.
+CONTEXT = 512
 WEIGHTS, METADATA = "model.safetensors", {"format": "pt"}
 
 
@@ -74,7 +76,7 @@ class Pace:
         if not 0 < self.rate < 1:
             raise BadInput(f"rate must be above 0 and below 1; got {self.rate!r}.")
         at_least("batch", self.batch, 1)
-        at_least("seed", self.seed, 0)
+        within("seed", self.seed, 0, 2**32)
 
 
 def learn(
@@ -111,7 +113,7 @@ def learn(
         at_least("a step to keep", step, 0)
     kept = Folder(Path(folder), {"text": asdict(text), "shape": asdict(shape), "pace": asdict(pace)})
     run = _Run(text, shape, pace, torch.device(device))
-    run.restore(kept.state())
+    run.restore(_state(kept, keep))
     saved = time.monotonic()
     with progress.bar("Training", steps, unit="step") as bar:
         bar.advance(run.step)
@@ -133,6 +135,14 @@ def learn(
             except progress.Stopped:
                 kept.save(run.state())
                 raise
+
+
+def _state(kept: Folder, keep: Sequence[int]) -> dict[str, Tensor] | None:
+    """What to go on from; None, the beginning, where a step that is wanted now was passed without being kept."""
+    state = kept.state()
+    done = -1 if state is None else int(state["step"])
+    passed = [step for step in keep if step < done and not (kept.path / f"step{step}").is_dir()]
+    return None if passed else state
 
 
 class _Run:
@@ -169,7 +179,9 @@ class _Run:
             save_file({name: one.contiguous() for name, one in self.model.state_dict().items()}, part / WEIGHTS, METADATA)
             self.model.config.save_pretrained(part)
             self.tokenizer.save_pretrained(part)
-            os.replace(part, folder)
+            # Another process may have been here first, with the same numbers.
+            if not folder.is_dir():
+                os.replace(part, folder)
         except OSError as problem:
             raise BadInput(f"{folder} must be a folder that can be written; got {problem.strerror or problem}.") from problem
         finally:
@@ -205,7 +217,7 @@ def fresh(text: Text, shape: Shape, seed: int) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
-        vocab_size=text.words + len(SPECIAL), max_position_embeddings=2 * text.length, hidden_size=shape.d_model,
+        vocab_size=text.words + len(SPECIAL), max_position_embeddings=max(CONTEXT, 2 * text.length), hidden_size=shape.d_model,
         num_hidden_layers=shape.layers, num_attention_heads=shape.heads, num_key_value_heads=shape.heads,
         intermediate_size=max(1, shape.d_mlp), bos_token_id=0, eos_token_id=1, tie_word_embeddings=False,
         architectures=["LlamaForCausalLM"],

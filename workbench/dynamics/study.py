@@ -114,7 +114,9 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 @cache
 def _versions() -> dict[str, str]:
     """Of what the numbers depend on."""
-    return {package: version(package) for package in ("circuit-workbench", "numpy", "torch")}
+    return {
+        package: version(package) for package in ("circuit-workbench", "numpy", "torch", "transformer-lens", "transformers")
+    }
 
 
 def traces(

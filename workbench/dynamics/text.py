@@ -70,7 +70,8 @@ class Text:
         words = {word: number for number, word in enumerate([*SPECIAL, *_vocabulary()[: self.words]])}
         made = Tokenizer(models.WordLevel(words, unk_token=SPECIAL[1]))
         made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        made.decoder = decoders.Fuse()
+        # Words with a space between; the prefix, of which no word begins, would join them.
+        made.decoder = decoders.WordPiece(prefix="##", cleanup=False)
         made.post_processor = TemplateProcessing(single=f"{SPECIAL[0]} $A", special_tokens=[(SPECIAL[0], 0)])
         return PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", pad_token="<pad>", eos_token="<pad>")
 

@@ -6,6 +6,7 @@ of the first are beside it, `load('trained:NAME@step700')`, and `models.revision
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -21,7 +22,7 @@ from workbench.hooks import read
 from workbench.models import load
 from workbench.models.find import DATA
 from workbench.pairs import token_strings
-from workbench.result import Curve, Scores
+from workbench.result import Curve, Origin, Scores
 from workbench.sites import Site
 
 RUN = "run.json"
@@ -97,7 +98,17 @@ def formed(name: str) -> Curve:
     """
     told = _told(name)
     arrays = {part: np.array(told[part]) for part in ("steps", "shares", "losses")}
-    return curve_of(Formed(seeds=told["seeds"], heads=told["heads"], **arrays))
+    made = Formed(seeds=told["seeds"], heads=told["heads"], **arrays)
+    return curve_of(made).replace(origin=_origin(told, made))
+
+
+def _origin(told: dict[str, Any], made: Formed) -> Origin:
+    """That of the study which gives the same, with the versions that gave these."""
+    from workbench.dynamics.studies import STUDIES
+
+    every = {"steps": int(made.steps[-1]), "every": int(made.steps[1] - made.steps[0]), "seeds": len(made.seeds)}
+    origin = STUDIES["language"].origin(**told["text"], **told["shape"], **told["pace"], **every)
+    return replace(origin, versions=told["versions"])
 
 
 def looked(name: str) -> Scores:

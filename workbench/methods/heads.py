@@ -32,7 +32,7 @@ UNITS = {
     "1-gram": "share of attention",
     "2-gram": "share of attention",
     "3-gram": "share of attention",
-    "2-gram less 1-gram": "share of attention",
+    "2-gram beyond 1-gram": "share of attention",
     "first token": "share of attention",
     "later sink": "share of attention",
     "entropy": "nats",
@@ -57,8 +57,9 @@ def run(
     Convention: 'previous token', 'first token', 'later sink', 'entropy' and 'distance' are of running text, 'duplicate
     token', 'induction' (prefix matching: attention to what followed earlier copies of the token) and 'copying' of random
     tokens that repeat, '1-gram' to '3-gram' (attention to what followed earlier copies of the last so many tokens) of a few
-    tokens in random order, and '2-gram less 1-gram' tells heads that match more than the last token. 'copying, weights' is
-    the sum of the eigenvalues of W_E W_V W_O W_U over that of their sizes.
+    tokens in random order; '2-gram beyond 1-gram' is what the matches of two tokens get beyond their number among those of
+    one, 0 for a head that tells them not apart. 'copying, weights' is the sum of the eigenvalues of W_E W_V W_O W_U over
+    that of their sizes.
     'name mover' is what a head takes straight from the right answer's own places into the logit difference: + a mover, - a
     negative one; 'S-inhibition' how far the heads that add most to the answer turn back to the wrong one without it. Source:
     Olsson et al. 2022, https://arxiv.org/abs/2209.11895; Elhage et al. 2021; Akyürek et al. 2024,
@@ -82,7 +83,8 @@ def run(
     at_least("examples", examples, 2)
     heads = Heads(model)
     each = _on_repeats(heads, examples, length, copies, seed) | _on_few(heads, examples, seed)
-    each |= _on_text(heads, examples, text, seed)
+    on_text, unread = _on_text(heads, examples, length, copies, text, seed)
+    each |= on_text
     each["copying, weights"] = outputs.eigenvalue_copying(heads).cpu().unsqueeze(0)
     moves, reason = _on_pairs(heads, pairs)
     each |= moves
@@ -103,6 +105,8 @@ def run(
     notes["interval"] = "mean ± 1 s.e. over sequences or prompts"
     if reason:
         notes["nan"] = reason
+    if unread:
+        notes["text"] = f"what is of running text elsewhere is of the random tokens that repeat here: {unread}"
     place = {"layer": coords["layer"], "head": coords["head"]}
     parts = {
         f"each {name}": xr.DataArray(one, dims=("sequence", "layer", "head"), coords={"sequence": np.arange(len(one)), **place})
@@ -133,17 +137,28 @@ def _on_repeats(heads: Heads, n: int, length: int, copies: int, seed: int) -> Ea
 def _on_few(heads: Heads, n: int, seed: int) -> Each:
     tokens = sequences.few(heads.model, n, seed, length=min(96, heads.model.cfg.n_ctx or 96))
     wanted = {f"{order}-gram": partial(attention.followers, n=order) for order in (1, 2, 3)}
-    found = measured(heads, tokens, torch.ones_like(tokens, dtype=torch.bool), _all(wanted), "heads: n-grams")
-    return found | {"2-gram less 1-gram": found["2-gram"] - found["1-gram"]}
+
+    def beyond(tokens: Tensor, counted: Tensor, pattern: Tensor, z: Tensor, layer: int) -> Tensor:
+        return attention.beyond(pattern, attention.followers(tokens, n=2), attention.followers(tokens))
+
+    measures = {**_all(wanted), "2-gram beyond 1-gram": beyond}
+    return measured(heads, tokens, torch.ones_like(tokens, dtype=torch.bool), measures, "heads: n-grams")
 
 
-def _on_text(heads: Heads, n: int, text: str, seed: int) -> Each:
-    texts = [text] if text else sequences.stories(n, seed)
-    tokens, counted = sequences.text_tokens(heads.model, texts, min(LONGEST, heads.model.cfg.n_ctx or LONGEST))
+def _on_text(heads: Heads, n: int, length: int, copies: int, text: str, seed: int) -> tuple[Each, str]:
+    """Detectors on running text; where the tokenizer does not know its words, on random tokens, and why."""
+    longest, unread = min(LONGEST, heads.model.cfg.n_ctx or LONGEST), ""
+    try:
+        tokens, counted = sequences.text_tokens(heads.model, [text] if text else sequences.stories(n, seed), longest)
+    except sequences.Unread as problem:
+        if text:
+            raise
+        tokens, unread = sequences.repeated(heads.model, n, seed, length, copies), str(problem)
+        counted = torch.ones_like(tokens, dtype=torch.bool)
     measures = _all({"previous token": attention.previous, "first token": attention.first_token})
     for name, one in (("later sink", attention.later_sink), ("entropy", attention.entropy), ("distance", attention.distance)):
         measures[name] = lambda tokens, counted, pattern, z, layer, one=one: one(pattern, counted)
-    return measured(heads, tokens, counted, measures, "heads: text")
+    return measured(heads, tokens, counted, measures, "heads: text"), unread
 
 
 def _all(wanted: dict[str, attention.Wanted]) -> dict[str, Measure]:

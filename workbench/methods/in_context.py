@@ -59,11 +59,15 @@ def run(
     if not 1 <= early < late < length:
         raise BadInput(f"early and late must be places in order, from 1 to {length - 1}; got {early} and {late}.")
     sequences.fits(model, length)
-    tokens, counted = sequences.text_tokens(model, sequences.stories(examples, seed, SENTENCES), length)
-    if not bool(counted.all()):
-        raise BadInput(f"length must be at most {int(counted.sum(1).min())} here, the shortest story; got {length}.")
-    repeats = sequences.repeated(model, examples, seed, length // 2, 2)[:, -length:]
-    series = {"stories": tokens, "random tokens, repeated": repeats}
+    series, unread = {}, ""
+    try:
+        tokens, counted = sequences.text_tokens(model, sequences.stories(examples, seed, SENTENCES), length)
+        if not bool(counted.all()):
+            raise BadInput(f"length must be at most {int(counted.sum(1).min())} here, the shortest story; got {length}.")
+        series["stories"] = tokens
+    except sequences.Unread as problem:
+        unread = str(problem)
+    series["random tokens, repeated"] = sequences.repeated(model, examples, seed, length // 2, 2)[:, -length:]
     each = np.stack(
         [
             surprisals(model, one, torch.ones_like(one, dtype=torch.bool), f"{TITLE}: {name}")[:, 1:].double().numpy()
@@ -83,7 +87,7 @@ def run(
     mean, spread = score.mean(1), score.std(1, ddof=1) / np.sqrt(examples)
     told = [f"{name} {one:+.2f} ± {other:.2f}" for name, one, other in zip(names, mean, spread, strict=True)]
     half = length // 2
-    gain = each[1, :, half:].mean() - each[1, :, : half - 1].mean()
+    gain = each[-1, :, half:].mean() - each[-1, :, : half - 1].mean()
     return Curve(
         TITLE,
         "nats",
@@ -99,6 +103,7 @@ def run(
             "interval": "mean ± 1 s.e. over sequences",
             "in-context score": f"loss up to {late} less that up to {early}, {window} tokens each: {'; '.join(told)}",
             "repeats": f"second copy less first: {gain:+.2f} nats",
+            **({"stories": f"not read: {unread}"} if unread else {}),
         },
     )
 

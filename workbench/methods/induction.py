@@ -30,7 +30,8 @@ def run(
 
     Convention: 'previous token' is the attention of the one head to the token before, 'prefix matching' that of the other to
     what followed earlier copies of its token, 'K-composition' |W_OV W_K| / (|W_OV| |W_K|) of the two, and 'loss on copies'
-    the loss on tokens that come again over that on them when they come first: 1 learns nothing from the copy, 0 everything.
+    the loss on tokens that come again over that on them when they come first: 1 learns nothing from the copy; the
+    least is a little above 0, as nothing tells the first token of the second copy.
     To follow a circuit over the checkpoints of a run, name its heads. Source: Olsson et al. 2022,
     https://arxiv.org/abs/2209.11895; Elhage et al. 2021, https://transformer-circuits.pub/2021/framework.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from workbench.errors import BadInput, one_of
 from workbench.models.catalogue import CATALOGUE, Known
-from workbench.models.revisions import PYTHIA, in_folder, parted
+from workbench.models.revisions import LONGEST, PYTHIA, in_folder, parted
 
 DATA = next(
     (folder for folder in (Path(__file__).parents[1] / "data", Path(__file__).parents[2] / "data") if folder.is_dir()),
@@ -51,7 +51,7 @@ def _on_disk(ref: str) -> tuple[Path | None, str]:
     if colon and kind in OWN:
         one_of(f"{kind} model", name, [own.partition(":")[2] for own in own_refs() if own.startswith(f"{kind}:")])
         return DATA / kind / name, kind
-    if ref and Path(ref).is_dir() and ref not in CATALOGUE:
+    if ref and len(ref) <= LONGEST and Path(ref).is_dir() and ref not in CATALOGUE:
         return Path(ref), "folder"
     return None, ""
 
@@ -60,6 +60,8 @@ def _checkpoint(ref: str, folder: Path, revision: str | None) -> Path:
     """The folder of a checkpoint; where none is named the model itself, or the last checkpoint of a run."""
     there = in_folder(folder)
     if revision is not None:
+        if not there:
+            raise BadInput(f"a model with a revision must have checkpoints; {ref} has none. Leave out '@{revision}'.")
         one_of(f"revision of {ref}", revision, there)
         return folder / revision
     if (folder / "config.json").is_file():

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from workbench.errors import BadInput
 
-_REVISION = re.compile(r"[\w.][\w.\-]*")
+_REVISION = re.compile(r"[\w.][\w.\-]*(/[\w.][\w.\-]*)*")
+# What is longer is no ref; a system may refuse to look for a file of that name.
+LONGEST = 1000
 # EleutherAI's checkpoints, the same for every size: https://github.com/EleutherAI/pythia.
 PYTHIA = [0, *(2**power for power in range(10)), *range(1000, 143001, 1000)]
 
@@ -22,9 +24,9 @@ def parted(ref: str) -> tuple[str, str | None]:
     """
     name, at, revision = ref.rpartition("@")
     # A folder may have an '@' in its name.
-    if not at or Path(ref).exists():
+    if not at or len(ref) > LONGEST or Path(ref).exists():
         return ref, None
-    if not name or not _REVISION.fullmatch(revision):
+    if not name or ".." in revision or not _REVISION.fullmatch(revision):
         raise BadInput(f"a revision must be a name such as 'step1000', behind the model's own and '@'; got {ref[:80]!r}.")
     return name, revision
 
@@ -32,7 +34,7 @@ def parted(ref: str) -> tuple[str, str | None]:
 def several(ref: str) -> tuple[str, list[str] | None] | None:
     """A ref that names several checkpoints, taken apart: 'REF@step0,step700', or 'REF@all' (None); None for any other ref."""
     name, at, listed = ref.rpartition("@")
-    if not at or Path(ref).exists() or not (listed == "all" or "," in listed):
+    if not at or len(ref) > LONGEST or Path(ref).exists() or not (listed == "all" or "," in listed):
         return None
     if listed == "all":
         return name, None
@@ -48,10 +50,11 @@ def step_of(revision: str) -> int:
     Raises:
         BadInput: When it tells none.
     """
-    number = re.search(r"\d+", revision)
+    # 'stage1-step1000-tokens5B' has numbers that are none.
+    number = re.search(r"step\D?(\d+)", revision) or re.search(r"(\d+)", revision)
     if number is None:
         raise BadInput(f"a revision of a training run must tell its step, as 'step1000' does; got {revision!r}.")
-    return int(number[0])
+    return int(number[1])
 
 
 def in_folder(folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from html import escape
 from typing import Any
 
+from workbench.pages.words import failed
 from workbench.result import Scores
 from workbench.views.channels import Channels
 from workbench.views.pair import Pair
@@ -24,7 +25,7 @@ def status(view: Channels) -> str:
         share = "" if view.progress is None else f" · {view.progress:.0%}"
         return f"{view.label[:1].upper()}{view.label[1:]}{share}{_left(view.seconds_left)}"
     ready = "Shown from the store." if view.channels is not None else "Ready."
-    return {"done": "Done.", "stopped": "Stopped.", "failed": "Failed: see the notice."}.get(view.status, ready)
+    return {"done": "Done.", "stopped": "Stopped.", "failed": failed(view)}.get(view.status, ready)
 
 
 def _left(seconds: float | None) -> str:

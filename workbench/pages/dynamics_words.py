@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from workbench.jobs import LIVE
-from workbench.pages.words import left
+from workbench.pages.words import failed, left
 from workbench.plots.theme import SERIES
 from workbench.result import Result, Scores
 from workbench.views.descent import Nested, first
@@ -79,9 +79,9 @@ def forming(of: Forming) -> str:
     side = "before" if of.step < of.transition else "after"
     one, other = of.heads
     return (
-        f"<b>Step {of.step:,}</b>, {side} the transition at step {of.transition:.0f}: head {escape(one)} looks at the token "
-        f"before with <b>{told['previous token']:.0%}</b> of its attention, head {escape(other)} at what followed with "
-        f"<b>{told['prefix matching']:.0%}</b>; in-context score <b>{losses['in-context score']:+.2f} nats</b>. "
+        f"<b>Step {of.step:,}</b>, {side} the transition of seed 0 at step {of.transition:.0f}: head {escape(one)} looks "
+        f"at the token before with <b>{told['previous token']:.0%}</b> of its attention, head {escape(other)} at what followed "
+        f"with <b>{told['prefix matching']:.0%}</b>; in-context score <b>{losses['in-context score']:+.2f} nats</b>. "
         f"{escape(of.curve.notes['transition'])}."
     )
 
@@ -144,7 +144,7 @@ def status(view: Dynamics) -> str:
         part = " of this part" if view.seconds_left is not None and view.label != "Training" else ""
         return f"{view.label}{share}{left(view.seconds_left)}{part}"
     ready = "Shown from the store." if view.result is not None else "Ready."
-    return {"done": "Done.", "stopped": "Stopped.", "failed": "Failed: see the notice."}.get(view.status, ready)
+    return {"done": "Done.", "stopped": "Stopped.", "failed": failed(view)}.get(view.status, ready)
 
 
 def ready_for(view: Dynamics) -> str:

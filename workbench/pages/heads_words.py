@@ -4,6 +4,7 @@ from html import escape
 
 import numpy as np
 
+from workbench.pages.words import failed
 from workbench.plots.theme import tone
 from workbench.views.heads import Heads
 from workbench.views.heads_table import HeadsTable, Measured, measured
@@ -28,7 +29,7 @@ def status(view: Heads) -> str:
         left = "" if view.seconds_left is None else f" of this step · about {max(1, round(view.seconds_left))} s left"
         return f"{view.label[:1].upper()}{view.label[1:]}{share}{left}"
     ready = "Shown from the store." if view.table is not None else "Ready."
-    return {"done": "Done.", "stopped": "Stopped.", "failed": "Failed: see the notice."}.get(view.status, ready)
+    return {"done": "Done.", "stopped": "Stopped.", "failed": failed(view)}.get(view.status, ready)
 
 
 def counted(view: Heads) -> str:

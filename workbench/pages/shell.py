@@ -101,6 +101,8 @@ class Shell:
         self.stop.on_click(lambda event: self.view.stop())
         self.view.param.watch(lambda *_: self._tell_status(), ["status", "label", "progress", "seconds_left", *more])
         self.view.param.watch(lambda event: toast(event.new), "notice")
+        # Why it failed is told after that it did.
+        self.view.param.watch(lambda *_: self._tell_status(), "notice")
 
     def _tell_status(self) -> None:
         view: Working = self.view

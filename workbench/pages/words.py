@@ -5,6 +5,10 @@ from html import escape
 from workbench.result import Circuit, Scores
 from workbench.views.circuit_size import CircuitSize
 from workbench.views.circuits import Circuits
+from workbench.views.working import Working
+
+# Letters of a reason beside the buttons.
+LONGEST = 300
 
 
 def looks(view: Circuits) -> str:
@@ -28,8 +32,14 @@ def status(view: Circuits) -> str:
     return {
         "done": "Done.",
         "stopped": "Stopped. Run goes on from there.",
-        "failed": "Failed: see the notice.",
+        "failed": failed(view),
     }.get(view.status, "Shown from the store." if view.result is not None else "Ready.")
+
+
+def failed(view: Working) -> str:
+    """Why the last job failed, as plain text: the notice goes after some seconds."""
+    said = view.notice.text if view.notice is not None and view.notice.level == "error" else ""
+    return f"Failed. {said[:LONGEST]}".strip()
 
 
 def left(seconds: float | None) -> str:

@@ -88,7 +88,7 @@ class Channels(Asking):
 
     def _end(self) -> None:
         if self._job is not None:
-            self._job.stop()
+            self._job.leave()
         self._job = None
         self.param.update(status=IDLE, label="", progress=None, seconds_left=None)
 

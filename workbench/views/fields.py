@@ -104,7 +104,7 @@ def _read_number(field: Field, text: str) -> int:
 
 
 def _read_fraction(field: Field, text: str) -> float:
-    if not re.fullmatch(r"-?\d{1,9}(\.\d{1,17})?(e-?\d{1,2})?", text, re.ASCII):
+    if not re.fullmatch(r"-?(\d{1,9}(\.\d{1,17})?|\.\d{1,17})(e-?\d{1,2})?", text, re.ASCII):
         raise BadInput(f"{field.name} must be a number; got {text[:40]!r}.")
     return float(text)
 
@@ -115,7 +115,7 @@ def _read_text(field: Field, text: str) -> Any:
     if text in field.words:
         return text
     if field.words or field.optional:
-        return _read_fraction(field, text) if re.search(r"\d[.e]", text) else _read_number(field, text)
+        return _read_fraction(field, text) if re.search(r"[.e]", text) else _read_number(field, text)
     return text
 
 

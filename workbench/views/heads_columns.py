@@ -22,7 +22,7 @@ ABOUT = {
     "1-gram": "Attention to what followed earlier copies of the token, on few tokens in random order.",
     "2-gram": "The same, of the last two tokens.",
     "3-gram": "The same, of the last three tokens.",
-    "2-gram less 1-gram": "How much more of its attention is where the last two tokens match than where the last one does.",
+    "2-gram beyond 1-gram": "What matches of the last two tokens get beyond their number among those of the last one.",
     "first token": "Attention to the first token, on running text: where a head rests.",
     "later sink": "The largest mean attention that one token after the first is given, on running text.",
     "entropy": "How widely the head looks, on running text.",

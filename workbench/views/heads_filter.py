@@ -10,9 +10,12 @@ from workbench.errors import BadInput, one_of
 from workbench.views.heads_table import HeadsTable
 
 EXAMPLE = "23.  or  9.6, 9.9  or  layer>=20; induction>0.5"
-_BOUND = re.compile(r"(?P<name>[^<>=]+?)\s*(?P<sign>>=|<=|>|<|=)\s*(?P<number>[-−]?\d{1,9}(?:\.\d{1,9})?)")
+_BOUND = re.compile(r"(?P<name>[^<>=≥≤]+?)\s*(?P<sign>>=|<=|≥|≤|>|<|=)\s*(?P<number>[-−]?(?:\d{1,9}(?:\.\d{1,9})?|\.\d{1,9}))")
 _HEADS = re.compile(r"\d{1,4}\.?(?:\d{1,4})?(?:[\s,]+\d{1,4}\.?(?:\d{1,4})?)*")
-_SIGNS: dict[str, Callable] = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
+_SIGNS: dict[str, Callable] = {
+    ">=": operator.ge, "≥": operator.ge, "<=": operator.le, "≤": operator.le,
+    ">": operator.gt, "<": operator.lt, "=": operator.eq,
+}  # fmt: skip
 
 
 def narrowed(table: HeadsTable, text: str) -> np.ndarray:

@@ -67,8 +67,9 @@ def at_hand(ref: str) -> bool:
     """Whether a model of the catalogue, or of this project, can be loaded without the network."""
     from workbench.jobs import JOBS
     from workbench.models import CATALOGUE, on_disk, own_refs
+    from workbench.models.revisions import parted
 
-    if ref in JOBS.models or ref in own_refs():
+    if ref in JOBS.models or parted(ref)[0] in own_refs():
         return True
     return ref in CATALOGUE and on_disk(CATALOGUE[ref])
 
@@ -80,10 +81,12 @@ def model(text: str) -> str:
         BadInput: When it is none.
     """
     from workbench.models import CATALOGUE, own_refs
+    from workbench.models.revisions import parted
 
-    if "/" not in text and not text.endswith(".gguf"):
+    ref, _ = parted(text)
+    if "/" not in ref and not ref.endswith(".gguf"):
         names = [*CATALOGUE, *own_refs()]
-        if text not in names:
+        if ref not in names:
             near = difflib.get_close_matches(text, names, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else " Choose one in the menu."
             raise BadInput(f"the model must be one of the catalogue, a folder or a hub name; got {text[:60]!r}.{hint}")

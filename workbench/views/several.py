@@ -26,12 +26,15 @@ class Several:
 
     def ask(self, name: str, ref: str, key: str, work: Callable[[Any, Job], Any]) -> None:
         """Ask for a job of the model `ref`, see `Jobs.submit`."""
+        before = self._mine.get(name)
         self._mine[name] = self._jobs.submit(ref, key, work, "Waiting for the model")
+        if before is not None:
+            before.leave()
 
     def drop(self, names: Iterable[str]) -> None:
-        """Stop some and hear no more of them."""
+        """Hear no more of some; they are stopped where no other page waits for them."""
         for name in [name for name in names if name in self._mine]:
-            self._mine.pop(name).stop()
+            self._mine.pop(name).leave()
 
     def stop(self) -> None:
         """Stop all within one batch."""

@@ -20,7 +20,8 @@ def answers(store: Store, asked: Mapping[str, Question]) -> dict[str, Result]:
     found: dict[str, str] = {}
     for entry in store.list() if wanted else ():
         origin = entry.origin
-        if origin.task == CUSTOM or "prompts" in origin.task_params:
+        # Pages load float32.
+        if origin.task == CUSTOM or "prompts" in origin.task_params or origin.dtype != "float32":
             continue
         has = [origin.method, origin.model, origin.task, origin.params, _options(origin.task, origin.task_params)]
         name = wanted.get(canonical([*map(_bare, has), _bare(origin.versions)]))
@@ -32,8 +33,9 @@ def answers(store: Store, asked: Mapping[str, Question]) -> dict[str, Result]:
 
 def _told_by_name(asked: Question) -> bool:
     from workbench.models import CATALOGUE, own_refs
+    from workbench.models.revisions import parted
 
-    return asked.task != CUSTOM and asked.model in (*CATALOGUE, *own_refs())
+    return asked.task != CUSTOM and parted(asked.model)[0] in (*CATALOGUE, *own_refs())
 
 
 def _wanted(asked: Question) -> str:
