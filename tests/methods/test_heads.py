@@ -154,6 +154,6 @@ def test_where_the_tokenizer_knows_no_story_random_tokens_stand_for_text():
     assert float(back.sel(layer=0, head=3)) > 0.8
     with pytest.raises(BadInput, match="texts must be of words that the tokenizer knows"):
         METHODS["heads"](model, pairs, examples=3, text="Nobody here knows any of these words.")
-    curve = METHODS["in_context"](model, examples=2)
+    curve = METHODS["in_context"](model, examples=2, length=128, late=120)
     assert curve.values.series.values.tolist() == ["random tokens, repeated"]
     assert "not read" in curve.notes["stories"]
