@@ -147,6 +147,8 @@ def test_a_formation_over_seeds_goes_on_with_what_is_there(tmp_path, monkeypatch
     for text, said in ((Text(words=24), "words must be at least 25"), (Text(length=41), "length must be at least 42")):
         with pytest.raises(BadInput, match=said):
             formation(text, SMALL, PACE, steps=2, every=2, seeds=1)
+    with pytest.raises(BadInput, match="layers, for one head to read another, must be at least 2; got 1"):
+        formation(Text(), Shape(layers=1, heads=2, d_model=16), PACE, steps=2, every=2, seeds=1)
     for asked in ({"steps": 0}, {"every": 0}, {"seeds": 0}):
         with pytest.raises(BadInput, match="must be at least 1; got 0"):
             formation(Text(), SMALL, PACE, **{"steps": 2, "every": 2, "seeds": 1, **asked})

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tests import families
+from tests.conftest import toy_pairs
+from workbench.following import follow
 from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
 from workbench.plots import figure
@@ -290,3 +292,17 @@ def test_results_of_other_kinds_are_shown_too(view):
         figure(view.result)
         assert isinstance(top_cells(view.result), list)
         assert bool(top_cells(view.result)) == isinstance(view.result, Scores)
+
+
+def test_a_result_at_several_checkpoints_opens_with_the_run_in_the_form(view, tmp_path):
+    """Its cells are of no one model: no attention is shown, and nothing is loaded."""
+    for seed, step in enumerate(("step0", "step5")):
+        families.save("llama", tmp_path / "run" / step, seed=seed)
+    stacked = follow(str(tmp_path / "run"), "patch", pairs=toy_pairs, device="cpu", store=view.store)
+    view.store.put(stacked)
+    view.open(stacked.origin.key)
+    assert view.model == str(tmp_path / "run")
+    np.testing.assert_array_equal(view.result.values, stacked.values)
+    view.choose(Cell(1, 0))
+    assert not view.live
+    assert view.attention.scores is None

@@ -145,6 +145,7 @@ def formation(
     """
     for name, value in (("steps", steps), ("every", every), ("seeds", seeds)):
         at_least(name, value, 1)
+    at_least("layers, for one head to read another,", shape.layers, 2)
     if text.words < LENGTH:
         raise BadInput(f"words must be at least {LENGTH}, those of the random lists that tell the circuit; got {text.words}.")
     if text.length < 2 * WINDOW + 2:

@@ -12,6 +12,7 @@ import param
 
 from workbench.errors import BadInput, one_of
 from workbench.jobs import JOBS, LIVE, Jobs
+from workbench.models.revisions import several
 from workbench.result import Circuit, Origin, Result
 from workbench.store import Store
 from workbench.views.asking import Asking, kept
@@ -163,7 +164,8 @@ class Circuits(Asking):
         self._job = None
         self._adopt(result.origin)
         rows = self.rows if result.origin.task == CUSTOM else ""
-        self._question = Question.of(result.origin, rows)
+        # One model's attention is none of results at several checkpoints.
+        self._question = Question.of(result.origin, rows) if several(result.origin.model) is None else None
         self.pos = None
         self.attention.param.update(layer=None, head=0, scores=None)
         self.attention.ask_about(self._question, result.values.sizes.get("prompt", result.origin.task_params.get("n", 1)))
@@ -177,7 +179,9 @@ class Circuits(Asking):
         from workbench.methods import METHODS
         from workbench.tasks import TASKS
 
-        self.model = origin.model
+        stacked = several(origin.model)
+        # Of results at several checkpoints the form names the run.
+        self.model = stacked[0] if stacked else origin.model
         if origin.task in (*TASKS, CUSTOM):
             self.task = origin.task
             self.options = kept(origin.task_params, self.task_fields)
