@@ -47,6 +47,20 @@ def views():
     return []
 
 
+def darken(tab):
+    """Turn the page dark; a click that comes before the button is alive is given again, one that is slow is not."""
+    from playwright.sync_api import TimeoutError as Late
+
+    for _ in range(3):
+        tab.get_by_role("button", name="theme").first.click()
+        try:
+            tab.wait_for_function("getComputedStyle(document.body).backgroundColor === 'rgb(16, 18, 21)'", timeout=EXPECT)
+            return
+        except Late:
+            continue
+    raise AssertionError("the page stays light")
+
+
 @contextmanager
 def served(session):
     """The URL of a page that is made anew by `session` for each tab."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, served
+from tests.pages.conftest import EXPECT, darken, served
 from workbench.pages import channel_words as words
 from workbench.pages.channels import ChannelsPage
 from workbench.store import Store
@@ -114,7 +114,7 @@ def test_dragging_redraws_at_once_and_asks_nothing_of_the_model(tab, views, jobs
     assert looks.locator(".ytick text").all_text_contents() == ["1, as it is", "2.5"]
     slider.press("Home")
     tab.wait_for_function("location.search.includes('alpha=-3')", timeout=EXPECT)
-    tab.get_by_role("button", name="theme").first.click()
+    darken(tab)
     tab.wait_for_timeout(600)
     assert view.pair.alpha == -3
 

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.pages.conftest import EXPECT, served
+from tests.pages.conftest import EXPECT, darken, served
 from workbench.pages import dynamics_words as words
 from workbench.pages.dynamics import DynamicsPage
 from workbench.pages.soon import Soon
@@ -61,6 +61,12 @@ def until(tab, what):
         tab.wait_for_timeout(50)
 
 
+def fits(shown, width):
+    """Whether a figure stands inside a window of this width; it is drawn anew some time after the window changed."""
+    box = shown.bounding_box()
+    return box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
+
+
 def train(tab):
     tab.get_by_role("button", name="Train", exact=True).click(timeout=EXPECT)
     tab.get_by_text("Done.", exact=True).wait_for(timeout=EXPECT)
@@ -109,16 +115,16 @@ def test_a_language_model_is_shown_at_each_of_its_checkpoints(tab, views):
     one, other = views[-1].forming.heads
     figure(tab, f"{one}: the token before").wait_for(timeout=EXPECT)
     figure(tab, f"{other}: what followed").wait_for(timeout=EXPECT)
-    tab.get_by_text("after the transition at step 817").wait_for(timeout=EXPECT)
+    tab.get_by_text("after the transition of seed 0 at step 817").wait_for(timeout=EXPECT)
     tab.get_by_role("slider").last.focus()
     for _ in range(5):
         tab.get_by_role("slider").last.press("ArrowLeft")
-    tab.get_by_text("before the transition at step 817").wait_for(timeout=EXPECT)
+    tab.get_by_text("before the transition of seed 0 at step 817").wait_for(timeout=EXPECT)
     tab.wait_for_function("location.search.includes('lm.step=750')", timeout=EXPECT)
     assert tab.get_by_text("trained:attention@step750", exact=True).is_visible()
     tab.get_by_role("button", name="with MLPs").click()
     figure(tab, f"{views[-1].forming.heads[0]}: the token before").wait_for(timeout=EXPECT)
-    tab.get_by_text("before the transition at step 783").wait_for(timeout=EXPECT)
+    tab.get_by_text("before the transition of seed 0 at step 783").wait_for(timeout=EXPECT)
     assert views[-1].forming.step == 750
     area = figure(tab, "What the context saves").locator(".nsewdrag").first
     area.scroll_into_view_if_needed()
@@ -294,7 +300,7 @@ def test_a_burst_of_settings_is_used_once_where_there_is_a_browser(monkeypatch):
 
 
 def test_in_narrow_windows_and_in_the_dark_everything_is_drawn(tab):
-    tab.get_by_role("button", name="theme").first.click()
+    darken(tab)
     titles = {
         "A network that learnt": ("Progress of in-context learning", "Attention after 1,500 steps"),
         "Why all at once": ("Loss of three nested logits", "What it is made of"),
@@ -303,11 +309,8 @@ def test_in_narrow_windows_and_in_the_dark_everything_is_drawn(tab):
         tab.set_viewport_size({"width": width, "height": 800})
         for part, shown in titles.items():
             tab.get_by_role("tab", name=part).click()
-            tab.wait_for_timeout(900)
             for title in shown:
-                box = figure(tab, title).bounding_box()
-                assert box["x"] >= 0, (width, title)
-                assert box["x"] + box["width"] <= width, (width, title)
+                until(tab, lambda title=title, width=width: fits(figure(tab, title), width))
     tab.get_by_role("tab", name="A network that learnt").click()
     figure(tab, "Attention after 1,500 steps").scroll_into_view_if_needed()
     tab.wait_for_timeout(300)

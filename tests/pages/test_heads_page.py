@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, served
+from tests.pages.conftest import EXPECT, darken, served
 from workbench.methods import METHODS
 from workbench.pages import heads_words as words
 from workbench.store import Store
@@ -222,7 +222,7 @@ def test_prompts_without_names_say_so_and_a_hostile_prompt_is_text_everywhere(ta
     find(tab)
     view = views[-1]
     tab.get_by_text("name mover, S-inhibition:").wait_for(timeout=EXPECT)
-    assert tab.locator("tbody tr").first.locator("td").nth(13).inner_text() == "–"
+    assert tab.locator("tbody tr").first.locator("td").nth(14).inner_text() == "–"
     tab.locator("tbody tr").first.click()
     until(tab, lambda: view.head.writes.readout is not None)
     view.head.attention.prompts = [f"1: {HOSTILE}"]
@@ -244,7 +244,7 @@ def test_prompts_without_names_say_so_and_a_hostile_prompt_is_text_everywhere(ta
 
 def test_in_a_narrow_window_in_the_dark_everything_is_drawn_and_nothing_sticks_out(tab, views):
     tab.set_viewport_size({"width": 900, "height": 800})
-    tab.get_by_role("button", name="theme").first.click()
+    darken(tab)
     tab.wait_for_timeout(500)
     find(tab)
     tab.locator("tbody tr").first.click()

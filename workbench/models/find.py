@@ -31,13 +31,13 @@ def find(ref: str) -> Found:
         BadInput: When the ref is no model, or cannot be fetched.
     """
     ref, revision = parted(ref)
-    folder, kind = _on_disk(ref)
-    if folder is not None:
-        return Found(_checkpoint(ref, folder, revision), kind)
     if ref.endswith(".gguf"):
         if revision is not None:
             raise BadInput(f"a .gguf file must come without a revision; got {revision!r}.")
         return Found(Path(ref), "gguf")
+    folder, kind = _on_disk(ref)
+    if folder is not None:
+        return Found(_checkpoint(ref, folder, revision), kind)
     if ref in CATALOGUE:
         return _find_known(CATALOGUE[ref], revision)
     if ref.count("/") != 1 or ref.startswith((".", "/", "~")) or ".." in ref:
