@@ -2,13 +2,13 @@
 
 import json
 import threading
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests import families
+from tests.views.conftest import opened, settle
 from workbench.channels.evidence import Bench
 from workbench.channels.pair import ALPHAS, component_effects, component_scores, scaled
 from workbench.channels.weights import Heads
@@ -44,21 +44,6 @@ def view(ref, models, tmp_path):
     made = opened(Channels(jobs, Store(tmp_path / "store"), model=ref, task="custom", rows=ROWS))
     yield made
     jobs.stop_all(10)
-
-
-def opened(view):
-    view.told = []
-    view.param.watch(lambda event: view.told.append(event.new), "notice")
-    return view
-
-
-def settle(view, seconds=60):
-    """Refresh until nothing is live, as the page does."""
-    end = time.monotonic() + seconds
-    while view.live:
-        assert time.monotonic() < end, f"still {view.status}: {view.label}, {view.pair.status}"
-        time.sleep(0.01)
-        view.refresh()
 
 
 def bench_of(view):

@@ -9,6 +9,7 @@ import pytest
 
 from tests import families
 from tests.conftest import toy_pairs
+from tests.views.conftest import settle
 from workbench.following import follow
 from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
@@ -42,15 +43,6 @@ def view(ref, models, tmp_path):
     made.param.watch(lambda event: made.told.append(event.new), "notice")
     yield made
     jobs.stop_all(10)
-
-
-def settle(view, seconds=30):
-    """Refresh until nothing is live, as the page does."""
-    end = time.monotonic() + seconds
-    while view.live:
-        assert time.monotonic() < end, f"still {view.status}: {view.label}"
-        time.sleep(0.02)
-        view.refresh()
 
 
 def test_the_defaults_are_one_run_away_from_a_map():

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from tests.views.conftest import opened, settle
 from workbench.dynamics import STUDIES, measures
 from workbench.dynamics.example import attention, course, shipped
 from workbench.dynamics.nested import descend
@@ -42,20 +43,6 @@ def view(tmp_path):
     made.params = {**made.params, **SMALL}
     yield made
     jobs.stop_all(10)
-
-
-def opened(view):
-    view.told = []
-    view.param.watch(lambda event: view.told.append(event.new), "notice")
-    return view
-
-
-def settle(view, seconds=60):
-    end = time.monotonic() + seconds
-    while view.live:
-        assert time.monotonic() < end, f"still {view.status}: {view.label}"
-        time.sleep(0.01)
-        view.refresh()
 
 
 def slow(monkeypatch):

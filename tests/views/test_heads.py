@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 import torch
 
 from tests import families
+from tests.views.conftest import opened, settle
 from workbench.detectors.writing import writes
 from workbench.errors import BadInput
 from workbench.hooks import read
@@ -47,21 +47,6 @@ def view(ref, models, tmp_path):
     jobs = Jobs(models)
     yield opened(Heads(jobs, Store(tmp_path / "store"), model=ref, task="custom", rows=ROWS, params=SMALL))
     jobs.stop_all(10)
-
-
-def opened(view):
-    view.told = []
-    view.param.watch(lambda event: view.told.append(event.new), "notice")
-    return view
-
-
-def settle(view, seconds=60):
-    """Refresh until nothing is live, as the page does."""
-    end = time.monotonic() + seconds
-    while view.live:
-        assert time.monotonic() < end, f"still {view.status}: {view.label}"
-        time.sleep(0.01)
-        view.refresh()
 
 
 def found(view):
