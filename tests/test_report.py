@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_written(tmp_path):
 def test_it_opens_with_the_network_off(written, scheme):
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
-        pytest.skip("no chromium on PATH, and WORKBENCH_CHROMIUM is not set")
+        pytest.skip("needs Chromium: install the system package 'chromium', or set WORKBENCH_CHROMIUM to its path")
     asked, said = [], []
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with sync.sync_playwright() as playwright:

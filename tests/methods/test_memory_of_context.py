@@ -254,3 +254,10 @@ def test_masking_takes_the_best_heads_and_never_draws_them(wordy_of, monkeypatch
     assert found.parts["each"].shape == (2, 2, 2)
     with pytest.raises(BadInput, match=f"masked must be whole numbers from 0 to {count // 2}"):
         METHODS["masking"](model, masked=f"{count // 2 + 1}")
+
+
+def test_where_no_needle_is_given_back_no_head_is_ranked(wordy_of):
+    found = METHODS["masking"](wordy_of("llama"), masked="0,2", lengths="64", depths=1, needles=1, draws=1)
+    assert np.isnan(found.values).all()
+    assert "cannot be ranked" in found.notes["nan"]
+    assert "ranked" not in found.notes

@@ -89,9 +89,10 @@ def run(
         "x": "heads masked",
         "interval": f"mean ± 1 s.e. over {len(asked)} trials" + (f", random heads over {draws} draws" if draws > 1 else ""),
         "masking": "a masked head writes nothing" if how == "zero" else "a masked head looks at all tokens alike",
-        "ranked": ", ".join(names[:10]) + (", …" if len(names) > 10 else "") + " (on other needles)",
     }
-    if np.isnan(each).any():
+    if counts.any():
+        notes["ranked"] = ", ".join(names[:10]) + (", …" if len(names) > 10 else "") + " (on other needles)"
+    else:
         notes["nan"] = "in no trial was the needle given back, so that heads cannot be ranked"
     centre = each.mean(-1)
     trials = {"trial": np.arange(len(asked))}

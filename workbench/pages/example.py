@@ -10,11 +10,12 @@ from workbench.pages.pair import framed
 from workbench.pages.scale import GROUND
 from workbench.pages.shell import line
 from workbench.pages.shown import boxed, drawn, heading, paper, quiet
+from workbench.pages.stepped import Stepped
 from workbench.plots.theme import tone
 from workbench.views.example import Example
 
 
-class Course:
+class Course(Stepped):
     """The slider of steps, the measures and the attention of an Example, in `cards`."""
 
     title = "A network that learnt"
@@ -84,13 +85,3 @@ class Course:
             self._course.update_shapes({"x0": step, "x1": step}, {"name": "mark"})
             self.course.show(self._course)
             self.looks.show(self._made[step])
-
-    def _moved(self, event: Any) -> None:
-        if not self._setting and event.new is not None:
-            self._view.look(event.new)
-
-    def _clicked(self, figure: Any, point: dict) -> None:
-        """The step nearest to a clicked point."""
-        at = point.get("x")
-        if isinstance(at, (int, float)):
-            self._view.look(min(self._view.steps, key=lambda step: abs(step - at)))

@@ -10,6 +10,7 @@ from workbench.pages.pair import framed
 from workbench.pages.scale import GROUND
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper, quiet
+from workbench.pages.stepped import Stepped
 from workbench.views.forming import Forming
 
 # Pixels: the height of a heatmap, and the least width of a figure.
@@ -17,7 +18,7 @@ SMALL, NARROW = 400, 320
 MODELS = {"attention": "attention only", "full": "with MLPs"}
 
 
-class Formation:
+class Formation(Stepped):
     """The model, the slider of its checkpoints, the measures and the attention of a Forming, in `cards`."""
 
     title = "A language model"
@@ -100,13 +101,3 @@ class Formation:
                 made = drawn(found, self._theme, self._half / 2 if self._beside else self._half, limit=1)
                 # Shares of attention from none to all need no scale beside them; its room goes to the cells.
                 chart.show(made.update_traces(showscale=False).update_layout(margin_r=8, height=SMALL))
-
-    def _moved(self, event: Any) -> None:
-        if not self._setting and event.new is not None:
-            self._view.look(event.new)
-
-    def _clicked(self, figure: Any, point: dict) -> None:
-        """The step nearest to a clicked point."""
-        at = point.get("x")
-        if isinstance(at, (int, float)):
-            self._view.look(min(self._view.steps, key=lambda step: abs(step - at)))
