@@ -47,10 +47,18 @@ def views():
     return []
 
 
+def quiet(tab, seconds=1.0):
+    """Wait until nothing has gone between the page and its server for so long; at most as long as anything is waited for."""
+    end = time.monotonic() + EXPECT / 1000
+    while time.monotonic() - tab.heard < seconds and time.monotonic() < end:
+        tab.wait_for_timeout(100)
+
+
 def darken(tab):
-    """Turn the page dark; a click that comes before the button is alive is given again, one that is slow is not."""
+    """Turn the page dark, once all of it stands: what is mounted later tells the server that the page is light."""
     from playwright.sync_api import TimeoutError as Late
 
+    quiet(tab)
     for _ in range(3):
         tab.get_by_role("button", name="theme").first.click()
         try:
@@ -79,10 +87,12 @@ def served(session):
             break
         except OSError:
             time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}/"
-    # Without this the server's thread keeps pytest from ending.
-    pn.state.kill_all_servers()
-    pn.state.reset()
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        # Without this the server's thread keeps pytest from ending.
+        pn.state.kill_all_servers()
+        pn.state.reset()
 
 
 @pytest.fixture
@@ -90,6 +100,16 @@ def tab(chromium, url, button):
     """A tab with the page open; afterwards: every request stayed on this machine, and the console held no error."""
     made = chromium.new_page(viewport={"width": 1400, "height": 900})
     requests, errors = [], []
+
+    def listen(socket):
+        socket.on("framereceived", heard)
+        socket.on("framesent", heard)
+
+    def heard(*_):
+        made.heard = time.monotonic()
+
+    heard()
+    made.on("websocket", listen)
     made.on("request", lambda request: requests.append(request.url))
     made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     made.on("pageerror", lambda problem: errors.append(str(problem)))
