@@ -65,6 +65,7 @@ def test_every_method_runs_and_is_stored(run, wordy, name, tmp_path):
     named = tmp_path / "named.jsonl"
     named.write_text(ROWS.replace("c d e f", "h i e f").replace("l m n o", "q r n o"))
     asked = {
+        "attention": {"words": ("--text", "c d e c d")},
         "channel_graph": {"words": ("--rate", "0.999", "--rotations", "20")},
         "channel_map": {"source": ("--pairs", str(named)), "words": ("--channel", "0.1.2", "--steps", "3")},
         "channel_scale": {"source": ("--pairs", str(named)), "words": ("--channel", "0.1.2")},

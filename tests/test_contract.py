@@ -23,6 +23,7 @@ from workbench.tasks import TASKS
 UNITS = {
     "robust deviations",
     "attention",
+    "share of attention",
     "each its own",
     "cosine",
     "coordinate",
@@ -45,6 +46,7 @@ UNITS = {
 # What a method needs to be asked on a random model that does no task, or on one pair: faithfulness divides by a gap, which a
 # distance from the clean run always has, and one pair has no halves. Masks need not be learned to the end.
 ASKED = {
+    "attention": {"text": "c d e c d e f"},
     "channel_graph": {"rate": 0.999, "rotations": 20},  # at a stricter rate nothing stands out of a random model
     "channel_map": {"channel": "0.1.2+1.0.3", "steps": 3},
     "channel_scale": {"channel": "0.1.2"},

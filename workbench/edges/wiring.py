@@ -121,10 +121,15 @@ class Wiring:
 
     def scaled(self, layer: int, z: Float[Tensor, "batch pos head d_head"]) -> Float[Tensor, "batch pos head d_head"]:
         """z over the divisor of the norm that follows the attention, or as it is where none does."""
+        scale = self.divisor(layer, z)
+        return z if scale is None else (z / scale.unsqueeze(-1)).to(z.dtype)
+
+    def divisor(self, layer: int, z: Float[Tensor, "batch pos head d_head"]) -> Float[Tensor, "batch pos 1"] | None:
+        """What the norm that follows the attention divides by; None where none does."""
         block = self.model.blocks[layer]
         norm = getattr(block, "ln1_post", None)
         if norm is None:
-            return z
+            return None
         added = torch.einsum("bphe,hed->bpd", z, block.attn.W_O.detach())
         bias = getattr(block.attn, "b_O", None)
         added = added if bias is None else added + bias
@@ -134,7 +139,7 @@ class Wiring:
             power = added.var(-1, keepdim=True, unbiased=False)
             power = added.square().mean(-1, keepdim=True) if norm.uses_rms_norm else power
             scale = (scale.square() + power - power.detach()).sqrt()
-        return (z / scale.unsqueeze(-1)).to(z.dtype)
+        return scale
 
     def mid(self, run: Run, layer: int) -> Stream:
         """The stream that the MLP of a layer reads, of a recorded run."""

@@ -3,9 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import param
-import xarray as xr
 
 from workbench.errors import BadInput, within
 from workbench.jobs import LIVE, Job, Jobs
@@ -13,49 +11,6 @@ from workbench.plots.text import visible
 from workbench.result import Scores, canonical
 from workbench.views.latest import Latest
 from workbench.views.question import Question
-
-
-def attention(model: Any, pairs: Any, layer: int, prompt: int, of: str) -> Scores:
-    """Where each head of a layer looks, on one prompt.
-
-    Args:
-        model: The model.
-        pairs: The prompts.
-        layer: Which layer.
-        prompt: Which pair, from 0.
-        of: Its 'clean' or its 'corrupt' prompt.
-    Returns:
-        Scores over (head, query, key), in shares of attention: a query's add up to 1.
-    Raises:
-        BadInput: When there is no such layer or pair.
-    """
-    from workbench.hooks import read
-    from workbench.methods import METHODS
-    from workbench.sites import Site
-
-    within("prompt", prompt, 0, len(pairs))
-    within("layer", layer, 0, model.cfg.n_layers)
-    length = int(pairs.lengths[prompt])
-    tokens = (pairs.clean if of == "clean" else pairs.corrupt)[prompt : prompt + 1, :length].to(model.cfg.device)
-    words = list((pairs.clean_strings if of == "clean" else pairs.corrupt_strings)[prompt])
-    site = Site("pattern", layer)
-    _, kept = read(model, tokens, pairs.end[prompt : prompt + 1], [site])
-    values = kept[site][0].double().cpu().numpy()
-    coords = {
-        "head": np.arange(values.shape[0]),
-        "query": words,
-        "key": words,
-        "query position": ("query", np.arange(length)),
-        "key position": ("key", np.arange(length)),
-    }
-    params = {"layer": layer, "prompt": prompt, "of": of}
-    return Scores(
-        title=f"Attention in layer {layer}",
-        unit="share of attention",
-        values=xr.DataArray(values, dims=("head", "query", "key"), coords=coords),
-        notes={"range": "positive", "sign": "a row is the token that looks, a column what it looks at"},
-        origin=replace(METHODS["baseline"].origin(model, pairs), method="attention", params=params),
-    )
 
 
 class Attention(param.Parameterized):
@@ -108,10 +63,11 @@ class Attention(param.Parameterized):
         asked, layer, prompt, of = self._question, self.layer, self.prompt, self.of
 
         def work(model: Any, job: Job) -> Scores:
+            from workbench.methods import METHODS
+
             pairs = asked.pairs(model)
             job.tell(pairs=pairs)
-            job.say("Reading attention")
-            return attention(model, pairs, layer, prompt, of)
+            return METHODS["attention"](model, pairs, layer=layer, prompt=prompt, of=of)
 
         known = self._latest.ask(asked.model, f"attention {canonical([asked.pairs_key, layer, prompt, of])}", work)
         if known is not None:
