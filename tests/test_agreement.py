@@ -224,7 +224,7 @@ def test_zero_mean_and_resample_are_what_they_say(llama):
 
     _, clean = read(llama, pairs.clean, pairs.end, [Site("mlp_out", 1)])
     other = clean[Site("mlp_out", 1)]
-    order = effects._derangement(4, 0)
+    order = effects.order_of_others(4, 0)
     assert sorted(order) == [0, 1, 2, 3]
     assert all(i != j for i, j in enumerate(order))
     real = other.mean((0, 1)).expand_as(other)

@@ -124,7 +124,7 @@ def replacing(plan: Plan, base: Mapping[Site, Tensor], other: Mapping[Site, Tens
         return {site: torch.zeros_like(value) for site, value in base.items()}
     if plan.replacement == "mean":
         return {site: mean_of(plan.pairs, value) for site, value in other.items()}
-    order = _derangement(len(plan.pairs), plan.seed)
+    order = order_of_others(len(plan.pairs), plan.seed)
     return {site: value[order] for site, value in other.items()}
 
 
@@ -136,7 +136,7 @@ def mean_of(pairs: Pairs, value: Tensor) -> Tensor:
     return value[real].mean(0).expand_as(value)
 
 
-def _derangement(size: int, seed: int) -> list[int]:
+def order_of_others(size: int, seed: int) -> list[int]:
     """A seeded order in which no prompt stands for itself: one cycle through a shuffle."""
     shuffled = torch.randperm(size, generator=torch.Generator().manual_seed(seed)).tolist()
     order = [0] * size

@@ -114,11 +114,5 @@ def _run(circuits: Circuits, layer: int, slot: str, cells: list[tuple[int, int, 
 
 def _moved(circuits: Circuits, src: int) -> Float[Tensor, "batch pos d_model"]:
     """Ablated minus clean contribution of one source."""
-    graph, clean, ablated = circuits.wiring.graph, circuits.clean_writes, circuits.ablated
-    if src == 0:
-        return ablated.embed - clean.embed
-    layer, head = divmod(src - 1, graph.per_layer)
-    if head == graph.n_heads:
-        return ablated.mlp[layer] - clean.mlp[layer]
-    difference = ablated.z[layer][:, :, head] - clean.z[layer][:, :, head]
-    return difference @ circuits.wiring.out[layer][head]
+    wiring = circuits.wiring
+    return wiring.written(circuits.ablated, src) - wiring.written(circuits.clean_writes, src)

@@ -163,6 +163,13 @@ class Wiring:
                 made[:, self.graph.mlp(layer)] = writes.mlp[layer][rows, positions]
         return made
 
+    def written(self, writes: Writes, src: int) -> Stream:
+        """The contribution of one source."""
+        layer, kind, head = self.graph.place(self.graph.sources[src])
+        if kind == "input":
+            return writes.embed
+        return writes.mlp[layer] if kind == "mlp" else writes.z[layer][:, :, head] @ self.out[layer][head]
+
     def heads(self, layer: int, z: Float[Tensor, "batch pos head d_head"]) -> Float[Tensor, "batch head pos d_model"]:
         """Contributions of the heads of a layer."""
         return torch.einsum("bphe,hed->bhpd", z, self.out[layer])
