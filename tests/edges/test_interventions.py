@@ -136,4 +136,4 @@ def test_what_cannot_be_replaced_says_why(llama):
     for by in ("mean", "resample"):
         with pytest.raises(BadInput, match="at least 2 pairs"):
             intervened(llama, pairs.select([0]), [Intervention("m0", by)])
-    assert "the edge a0.h1 → a2.h3<q> carries zero" == Intervention("a0.h1->a2.h3<q>").said()
+    assert Intervention("a0.h1->a2.h3<q>").said() == "the edge a0.h1 → a2.h3<q> carries zero"

@@ -7,6 +7,7 @@ from workbench.errors import BadInput, at_least
 from workbench.graph import Graph, graph_from
 from workbench.plots import text
 from workbench.plots.frame import check_width, frame
+from workbench.plots.layers import box_of, row_name, row_of, shift, short
 from workbench.plots.theme import tone
 from workbench.result import Circuit
 
@@ -48,7 +49,7 @@ def circuit(
     graph = graph_from(result)
     src, dst = (result.values.coords[name].values[order] for name in ("src", "dst"))
     sources, destinations = ([str(name) for name in result.parts[name].values] for name in ("sources", "destinations"))
-    laid = _layout(graph, {*(sources[index] for index in src), *(_node(destinations[index]) for index in dst)})
+    laid = _layout(graph, {*(sources[index] for index in src), *(box_of(destinations[index]) for index in dst)})
     rows = sorted({row for _, row in laid.values()})
     places = {name: (across, rows.index(row)) for name, (across, row) in laid.items()}
     columns = _range([across for across, _ in places.values()])
@@ -64,7 +65,7 @@ def circuit(
     fig.update_layout(
         xaxis={"visible": False, "range": columns},
         yaxis={
-            "tickvals": list(range(len(rows))), "ticktext": [text.safe(_row_name(graph, row)) for row in rows],
+            "tickvals": list(range(len(rows))), "ticktext": [text.safe(row_name(graph, row)) for row in rows],
             "range": [-0.6, len(rows) - 0.4], "showgrid": True, "automargin": "left",
         },
         showlegend=False, hovermode="closest",
@@ -80,35 +81,16 @@ def circuit(
     )  # fmt: skip
 
 
-def _node(destination: str) -> str:
-    """The box that a destination belongs to: 'a5.h1' of 'a5.h1<q>'."""
-    return destination.partition("<")[0]
-
-
-def _row_name(graph: Graph, row: int | float) -> str:
-    if row < 0:
-        return "input"
-    layer, part = divmod(int(row), 2)
-    return "logits" if layer == graph.n_layers else (f"MLP {layer}" if part else f"layer {layer}")
-
-
 def _layout(graph: Graph, names: set[str]) -> dict[str, tuple[float, int]]:
     """Across and row of every box: heads of a layer side by side, in order; rows from the input up."""
     rows: dict[int, list[tuple[int, str]]] = {}
     for name in names:
-        layer, kind, head = graph.place(name)
-        row = -1 if kind == "input" else 2 * layer + (kind == "mlp")
-        rows.setdefault(row, []).append((head, name))
+        rows.setdefault(row_of(graph, name), []).append((graph.place(name)[2], name))
     places = {}
     for row, boxes in rows.items():
         boxes.sort()
         for index, (_, name) in enumerate(boxes):
-            # Rows are shifted against each other, each by its own share, so that edges past a row miss its only box.
-            shift = 2.4 * ((row + 1) * 0.618 % 1 - 0.5)
-            places[name] = (
-                index - (len(boxes) - 1) / 2 + (shift if len(boxes) == 1 and 0 <= row < 2 * graph.n_layers else 0),
-                row,
-            )
+            places[name] = (index - (len(boxes) - 1) / 2 + (shift(graph, row) if len(boxes) == 1 else 0), row)
     return places
 
 
@@ -119,7 +101,7 @@ def _range(across: list[float]) -> list[float]:
 
 def _ends(places: dict[str, tuple[float, int]], src: str, dst: str, across: float, up: float):
     """Both ends of an edge: the top of its source's box and, by slot, its destination's bottom; a box in columns, rows."""
-    (x0, y0), (x1, y1) = places[src], places[_node(dst)]
+    (x0, y0), (x1, y1) = places[src], places[box_of(dst)]
     return (x0, y0 + up / 2), (x1 + _SLOTS.get(dst.partition("<")[2].rstrip(">"), 0.0) * across, y1 - up / 2)
 
 
@@ -178,18 +160,10 @@ def _nodes(fig, places: dict[str, tuple[float, int]], scores, result: Circuit, t
             y=[places[name][1] for name in names],
             mode="markers+text",
             marker={"size": box, "symbol": "square", "color": of.paper, "line": {"color": of.quiet, "width": 1}},
-            text=[text.safe(_short(name)) for name in names],
+            text=[text.safe(short(name)) for name in names],
             textfont={"size": 10 if box > 26 else 9, "color": of.ink},
             meta=names,
             hoverinfo="text",
             hovertext=about,
         )
     )
-
-
-def _short(name: str) -> str:
-    """What stands in the box: '5.1', 'm3', 'kv 5.1'."""
-    layer, dot, head = name.partition(".")
-    if not dot:
-        return {"input": "in", "logits": "out"}.get(name, name)
-    return f"{layer[1:]}.{head[1:]}" if head.startswith("h") else f"{layer[1:]}.{head}"
