@@ -1,4 +1,4 @@
-"""One queue and one thread per model: progress, Stop, sharing, errors, and jobs that outlive who asked for them."""
+"""One queue and one thread per device: progress, Stop, sharing, errors, and jobs that outlive who asked for them."""
 
 import logging
 import threading
@@ -7,7 +7,7 @@ import time
 import pytest
 
 from workbench.errors import BadInput
-from workbench.jobs import INTERNAL, Jobs, Models
+from workbench.jobs import INTERNAL, Jobs, Models, Placed
 from workbench.progress import show, track
 
 SOON = 10.0
@@ -21,7 +21,7 @@ def loaded():
 
 @pytest.fixture
 def jobs(loaded):
-    def load(ref):
+    def load(ref, **options):
         time.sleep(0.05)
         loaded.append(ref)
         return f"model {ref}"
@@ -121,25 +121,28 @@ def test_a_stopping_job_is_not_shared(jobs):
     assert second.result == "anew"
 
 
-def test_one_model_does_one_job_at_a_time_and_two_models_two(jobs):
-    lock, running, most = threading.Lock(), {"a": 0, "b": 0}, {"a": 0, "b": 0}
+def test_one_device_does_one_job_at_a_time_and_two_devices_two(jobs):
+    lock, running, most = threading.Lock(), {"cpu": 0, "cuda": 0}, {"cpu": 0, "cuda": 0}
     together = threading.Barrier(2)
 
-    def work(ref):
+    def work(device):
         def run(model, job):
             with lock:
-                running[ref] += 1
-                most[ref] = max(most[ref], running[ref])
+                running[device] += 1
+                most[device] = max(most[device], running[device])
             time.sleep(0.03)
             with lock:
-                running[ref] -= 1
+                running[device] -= 1
 
         return run
 
-    made = [jobs.submit(ref, f"{ref}{i}", work(ref)) for i in range(4) for ref in "ab"]
+    def of(ref, device):
+        return Placed(ref, "", device)
+
+    made = [jobs.submit(of("ab"[i % 2], where), f"{where}{i}", work(where)) for i in range(4) for where in most]
     assert all(job.wait(SOON) for job in made)
-    assert most == {"a": 1, "b": 1}
-    both = [jobs.submit(ref, f"{ref} meets", lambda model, job: together.wait(SOON)) for ref in "ab"]
+    assert most == {"cpu": 1, "cuda": 1}
+    both = [jobs.submit(of("a", where), f"{where} meets", lambda model, job: together.wait(SOON)) for where in most]
     assert all(job.wait(SOON) for job in both)
     assert [job.status for job in both] == ["done", "done"]
 
@@ -199,19 +202,6 @@ def test_partial_results_are_made_now_and_then(jobs):
     assert job.partial is None
 
 
-def test_a_model_is_loaded_once_and_the_few_used_last_are_kept(jobs, loaded):
-    for ref in ("a", "b", "a", "c", "a"):
-        assert jobs.submit(ref, f"{ref}{len(loaded)}", lambda model, job: model).wait(SOON)
-    assert loaded == ["a", "b", "c"]
-    assert "b" not in jobs.models
-    threads = [threading.Thread(target=jobs.models.take, args=("d",)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert loaded == ["a", "b", "c", "d"]
-
-
 def test_a_job_goes_on_when_who_asked_has_gone(jobs):
     """What a closed session leaves: a watcher whose world is empty. The job must end all the same."""
     gate, world = Gate(3), {"time": time}
@@ -264,3 +254,113 @@ def test_a_job_that_others_wait_for_goes_on_when_one_leaves(jobs):
     alone.leave()
     assert alone.wait(5)
     assert alone.status == "stopped"
+
+
+def test_one_who_asks_for_much_lets_anothers_first_go_before_his_second(jobs):
+    order, gate = [], Gate(1)
+    jobs.submit("a", "busy", gate, owner="one")
+    assert gate.reached.wait(SOON)
+    asked = [("one", i) for i in range(4)] + [("two", i) for i in range(2)] + [("three", 0)]
+    made = [jobs.submit("a", f"{who}{i}", lambda model, job, at=(who, i): order.append(at), owner=who) for who, i in asked]
+    gate.go.set()
+    assert all(job.wait(SOON) for job in made)
+    assert order == [("one", 0), ("two", 0), ("three", 0), ("one", 1), ("two", 1), ("one", 2), ("one", 3)]
+
+
+def test_who_shares_a_waiting_job_brings_it_forward(jobs):
+    order, gate = [], Gate(1)
+    jobs.submit("a", "busy", gate, owner="one")
+    assert gate.reached.wait(SOON)
+    made = [jobs.submit("a", f"{i}", lambda model, job, i=i: order.append(i), owner="one") for i in range(4)]
+    assert jobs.submit("a", "3", gate, owner="two") is made[3]
+    gate.go.set()
+    assert all(job.wait(SOON) for job in made)
+    assert order == [0, 3, 1, 2]
+
+
+def test_two_who_press_stop_at_once_stop_it_and_one_alone_does_not(jobs):
+    gate = Gate()
+    job = jobs.submit("a", "k", gate, owner="one")
+    assert jobs.submit("a", "k", gate, owner="two") is job
+    assert gate.reached.wait(SOON)
+    gate.go.set()
+    assert not job.leave("one")
+    assert job.live
+    assert not job.leave("one"), "one who left twice stopped it for the other"
+    assert job.live
+    threads = [threading.Thread(target=job.leave, args=(who,)) for who in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    assert job.wait(SOON)
+    assert job.status == "stopped"
+
+
+def test_a_closed_session_leaves_its_run_and_takes_its_waiting_helpers(jobs):
+    gate = Gate(2)
+    run = jobs.submit("a", "run", gate, owner="closed")
+    assert gate.reached.wait(SOON)
+    later = jobs.submit("a", "later", lambda model, job: 1, owner="closed")
+    helper = jobs.submit("a", "helper", lambda model, job: 1, owner="closed", lasting=False)
+    shared = jobs.submit("a", "shared", lambda model, job: 1, owner="closed", lasting=False)
+    jobs.submit("a", "shared", gate, owner="open", lasting=False)
+    jobs.forget("closed")
+    assert helper.status == "stopped"
+    gate.go.set()
+    assert all(job.wait(SOON) for job in (run, later, shared))
+    assert [job.status for job in (run, later, shared)] == ["done", "done", "done"]
+
+
+def test_who_comes_back_to_a_run_can_stop_it(jobs):
+    gate = Gate()
+    jobs.submit("a", "run", gate, owner="closed")
+    assert gate.reached.wait(SOON)
+    gate.go.set()
+    jobs.forget("closed")
+    again = jobs.submit("a", "run", gate, owner="again")
+    assert again.leave("again")
+    assert again.wait(SOON)
+    assert again.status == "stopped"
+
+
+def test_one_session_waits_with_no_more_jobs_than_the_server_allows(jobs, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_LIMITS", "jobs=2")
+    gate = Gate(1)
+    made = [jobs.submit("a", f"{i}", gate, owner="one") for i in range(2)]
+    refused = jobs.submit("a", "2", gate, owner="one")
+    assert refused.status == "failed"
+    assert "must be at most 2 on this server" in refused.message
+    assert jobs.submit("a", "0", gate, owner="one") is made[0], "to look at one's own again is no new job"
+    other = jobs.submit("a", "3", gate, owner="two")
+    gate.go.set()
+    assert all(job.wait(SOON) for job in (*made, other))
+    assert jobs.submit("a", "4", gate, owner="one").wait(SOON)
+
+
+def test_stop_comes_between_two_layers_of_one_batch(llama):
+    import torch
+
+    jobs, asked = Jobs(Models(lambda ref: llama)), threading.Event()
+    seen = []
+
+    def work(model, job):
+        model.blocks[1].register_forward_hook(lambda *_: seen.append(1))
+
+        def wait(*_):
+            asked.set()
+            time.sleep(0.2)
+
+        handle = model.blocks[0].register_forward_hook(wait)
+        try:
+            for _ in range(50):
+                model(torch.arange(5)[None])
+        finally:
+            handle.remove()
+
+    job = jobs.submit("llama", "k", work)
+    assert asked.wait(SOON)
+    job.stop()
+    assert job.wait(SOON)
+    assert (job.status, seen) == ("stopped", [])
+    for block in llama.blocks:
+        block._forward_hooks.clear()
+        assert not block._forward_pre_hooks

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from workbench.errors import BadInput, one_of
 from workbench.models.catalogue import CATALOGUE, Known
+from workbench.models.memory import count_weights
 from workbench.models.revisions import LONGEST, PYTHIA, in_folder, parted
 
 DATA = next(
@@ -115,6 +116,41 @@ def on_disk(known: Known) -> bool:
         isinstance(try_to_load_from_cache(known.hub, name), str)
         for name in ("model.safetensors", "model.safetensors.index.json")
     )
+
+
+def cached(name: str, revision: str | None = None) -> Path | None:
+    """The folder of a hub model in the hub's cache, if its weights are there."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    for file in ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"):
+        try:
+            found = try_to_load_from_cache(name, file, revision=revision)
+        except HFValidationError:
+            return None
+        if isinstance(found, str):
+            return Path(found).parent
+    return None
+
+
+def count(ref: str) -> int | None:
+    """Number of weights of a ref, known without fetching or loading it: of the catalogue, or on this disk; else None.
+
+    Raises:
+        BadInput: When its files are damaged, or the ref has a revision that cannot be one.
+    """
+    bare, revision = parted(ref)
+    if bare in CATALOGUE:
+        return CATALOGUE[bare].n_params
+    if bare.endswith(".gguf"):
+        from workbench.models.gguf import count_gguf_weights
+
+        return count_gguf_weights(Path(bare)) if Path(bare).is_file() else None
+    folder, _ = _on_disk(bare)
+    if folder is not None:
+        return count_weights(_checkpoint(bare, folder, revision))
+    there = cached(bare, revision)
+    return None if there is None else count_weights(there)
 
 
 def _find_known(known: Known, revision: str | None) -> Found:

@@ -17,6 +17,7 @@ from workbench import progress
 from workbench.errors import BadInput, one_of
 from workbench.models.card import fingerprint, write_card
 from workbench.models.catalogue import BYTES
+from workbench.models.device import device_named
 from workbench.models.find import Found, find
 from workbench.models.memory import check_fits, count_weights
 
@@ -47,7 +48,7 @@ def load(
     one_of("dtype", dtype, BYTES)
     ref = ref if revision is None else f"{ref}@{revision}"
     with progress.bar(f"Loading {ref}", 4, unit="step") as bar:
-        device = _device(device)
+        device = device_named(device)
         bar.advance()
         found = find(ref)
         check_fits(ref, _count(found, ref), dtype, device)
@@ -148,21 +149,6 @@ def _keep_tokenizer(model: Any, tokenizer: Any) -> None:
     model._tokenizer = tokenizer
     starts = tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
     model.cfg.tokenizer_prepends_bos = model.cfg.default_prepend_bos = starts
-
-
-def _device(device: str | None) -> str:
-    import torch
-
-    if device is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    kind = device.split(":")[0]
-    one_of("device", kind, ("cpu", "cuda", "mps"))
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}[kind]
-    if not there:
-        raise BadInput(f"device must be one this machine has; got {device!r}. Use 'cpu'.")
-    if kind == "cuda" and ":" in device and device not in (f"cuda:{index}" for index in range(torch.cuda.device_count())):
-        raise BadInput(f"device must be one of {torch.cuda.device_count()} GPUs; got {device!r}.")
-    return device
 
 
 class _quiet(warnings.catch_warnings):

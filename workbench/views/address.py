@@ -6,13 +6,13 @@ from workbench.errors import BadInput, one_of
 from workbench.views import query as queries
 from workbench.views.cells import Cell
 from workbench.views.circuits import Circuits
-from workbench.views.query import Query, at_hand, changed, count
+from workbench.views.query import Query, at_hand, changed, count, placed
 from workbench.views.question import CUSTOM
 
 
 def written(view: Circuits) -> dict[str, str]:
     """What the URL says: model, task, method, their settings, the cell, prompt and size chosen, the key of the result."""
-    said = {"model": view.model, "task": view.task, "method": view.method}
+    said = {"model": view.model, "task": view.task, "method": view.method} | placed(view)
     said |= changed("task", view.task_fields, view.options) | changed("method", view.method_fields, view.params)
     looked = view.attention
     if view.key:
@@ -29,6 +29,7 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
     asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
+    asked.placed(view)
     asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
     asked.attempt("method", lambda text: view.param.update(method=_method(text)))
     asked.attempt("result", lambda text: _open(view, text))

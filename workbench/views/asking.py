@@ -5,7 +5,8 @@ from typing import Any
 
 import param
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, one_of
+from workbench.jobs import Placed, limits
 from workbench.views.fields import Field, given, task_fields
 from workbench.views.question import CUSTOM, Question
 from workbench.views.working import Working
@@ -15,6 +16,8 @@ class Asking(Working):
     """State that these pages share. Nothing here computes."""
 
     model = param.String(default="smollm2-135m", doc="Ref of the model.")
+    dtype = param.String(default="", doc="Dtype of the weights; '' is the default.")
+    device = param.String(default="", doc="Where the model is; '' is the default.")
     task = param.String(default="ioi", doc="Id of a task, or 'custom'.")
     options = param.Dict(default={}, doc="The task's options, by name.")
     rows = param.String(default="", doc="The user's own pairs, as CSV or JSON text.")
@@ -22,6 +25,11 @@ class Asking(Working):
     def __init__(self, **state: Any):
         super().__init__(**state)
         self.task_changed()
+
+    @property
+    def placed(self) -> Placed:
+        """The model as it would be asked for."""
+        return Placed(self.model.strip(), self.dtype, self.device)
 
     @property
     def task_fields(self) -> dict[str, Field]:
@@ -46,14 +54,29 @@ class Asking(Working):
         """
         if not self.model.strip():
             raise BadInput("the model must be a name, a hub name or a folder; got nothing. Choose one.")
+        limits().check_model(self.model.strip())
+        check_placed(self.dtype, self.device)
         options = {name: one.check(self.options.get(name, one.default)) for name, one in self.task_fields.items()}
+        limits().check("pairs", options.get("n", 1))
         params = {name: one.check(values.get(name, one.default)) for name, one in fields.items()}
         rows = self.rows if self.task == CUSTOM else ""
         if self.task == CUSTOM and not rows.strip():
             raise BadInput(f"your pairs must be at least 1 row; got none. Paste rows or upload a file, then press {button}.")
         return Question(
-            self.model.strip(), self.task, method, given(self.task_fields, options), given(fields, params), rows
+            self.model.strip(), self.task, method, given(self.task_fields, options), given(fields, params), rows,
+            self.dtype, self.device,
         )  # fmt: skip
+
+
+def check_placed(dtype: str, device: str) -> None:
+    """Raise BadInput unless models can be had in this dtype and on this device here; '' is the default."""
+    from workbench.models.catalogue import BYTES
+    from workbench.models.device import devices
+
+    if dtype:
+        one_of("dtype", dtype, BYTES)
+    if device:
+        one_of("device", device, devices())
 
 
 def kept(values: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Attention(param.Parameterized):
             job.tell(pairs=pairs)
             return METHODS["attention"](model, pairs, layer=layer, prompt=prompt, of=of)
 
-        known = self._latest.ask(asked.model, f"attention {canonical([asked.pairs_key, layer, prompt, of])}", work)
+        known = self._latest.ask(asked.placed, f"attention {canonical([asked.pairs_key, layer, prompt, of])}", work)
         if known is not None:
             self._take(known)
         else:

@@ -10,7 +10,7 @@ import param
 
 from workbench.errors import BadInput
 from workbench.jobs import JOBS, LIVE, Jobs
-from workbench.result import Scores
+from workbench.result import Scores, canonical
 from workbench.store import Store
 from workbench.views.asking import Asking
 from workbench.views.composed import Head, by_layer, cell_at, check
@@ -40,7 +40,7 @@ class Channels(Asking):
         self.pair = Pair(jobs, self.tell)
         self._was: tuple[str, ...] = ()
         self._set()
-        self.param.watch(lambda *events: self._set(), ["model", "task", "options", "rows", "slot"])
+        self.param.watch(lambda *events: self._set(), ["model", "dtype", "device", "task", "options", "rows", "slot"])
 
     def question(self) -> Question:
         """What 'Find channels' would ask.
@@ -68,7 +68,7 @@ class Channels(Asking):
             asked = self.question()
         except BadInput:
             asked = None
-        before, self._was = self._was, (self.model.strip(), self.slot, asked.pairs_key if asked else "")
+        before, self._was = self._was, (canonical(self.placed), self.slot, asked.pairs_key if asked else "")
         if before == self._was:
             return
         same_model, same_heads = before[:1] == self._was[:1], before[:2] == self._was[:2]
@@ -80,7 +80,7 @@ class Channels(Asking):
         self.pair.ask_about(asked, self.slot)
         composed = self.composed if same_heads else stored(self.store, asked, "composition", by="head", of="component")
         self._show(composed, stored(self.store, asked, "channels"), FROM_WEIGHTS if self.slot != "q" else "")
-        if asked and same_model and asked.model in self.jobs.models:
+        if asked and same_model and asked.placed in self.jobs.models:
             self.pair.show()
             # Only another slot: prompts may be set in many steps.
             if searched and not same_heads and self.channels is None:
@@ -118,7 +118,7 @@ class Channels(Asking):
             return
         store = self.store
         self._job = self.jobs.submit(
-            asked.model, f"find {asked.key}", lambda model, job: found(asked, model, job, store), "Waiting for the model"
+            asked.placed, f"find {asked.key}", lambda model, job: found(asked, model, job, store), "Waiting for the model"
         )
         self._seen = -1
         self.pair.ask_about(asked, self.slot)

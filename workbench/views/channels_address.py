@@ -6,13 +6,14 @@ from typing import Any
 from workbench.errors import BadInput, one_of
 from workbench.views import query as queries
 from workbench.views.channels import SLOTS, Channels
-from workbench.views.query import Query, at_hand, changed, count
+from workbench.views.query import Query, at_hand, changed, count, placed
 from workbench.views.search import named
 
 
 def written(view: Channels) -> dict[str, str]:
     """What the URL says: model, task and its options, slot, and the pair, component, factor and prompt chosen."""
     said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
+    said |= placed(view)
     said |= {"slot": view.slot} if view.slot != "q" else {}
     pair = view.pair
     if pair.writer is not None and pair.reader is not None:
@@ -27,6 +28,7 @@ def restore(view: Channels, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
     asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
+    asked.placed(view)
     asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
     asked.fields("task", view.task_fields, view, "options")
     asked.attempt("slot", lambda text: (one_of("slot", text, SLOTS), view.param.update(slot=text)))
@@ -46,7 +48,7 @@ def _choose(view: Channels, chosen: Mapping[str, Any]) -> None:
     if not {"writer", "reader"} <= set(chosen):
         raise BadInput("writer and reader must both be given, or none; got one.")
     writer, reader, _ = named(chosen["writer"], chosen["reader"])
-    show = at_hand(view.model) or view.model in view.jobs.models
+    show = at_hand(view.model) or view.placed in view.jobs.models
     view.choose(writer, reader, chosen.get("component"), show=show)
     view.pair.param.update(alpha=chosen.get("alpha", 1.0), prompt=chosen.get("prompt", 0))
 

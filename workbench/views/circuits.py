@@ -12,6 +12,7 @@ import param
 
 from workbench.errors import BadInput, one_of
 from workbench.jobs import JOBS, LIVE, Jobs
+from workbench.jobs.placed import DTYPE
 from workbench.models.revisions import several
 from workbench.result import Circuit, Origin, Result
 from workbench.store import Store
@@ -78,7 +79,7 @@ class Circuits(Asking):
             return
         store = self.store
         self._job = self.jobs.submit(
-            asked.model, f"run {asked.key}", lambda model, job: asked.answer(model, job, store), "Waiting for the model"
+            asked.placed, f"run {asked.key}", lambda model, job: asked.answer(model, job, store), "Waiting for the model"
         )
         self._seen, self._question = -1, asked
         self.pos = None
@@ -182,6 +183,7 @@ class Circuits(Asking):
         stacked = several(origin.model)
         # Of results at several checkpoints the form names the run.
         self.model = stacked[0] if stacked else origin.model
+        self.dtype = "" if origin.dtype == DTYPE else origin.dtype
         if origin.task in (*TASKS, CUSTOM):
             self.task = origin.task
             self.options = kept(origin.task_params, self.task_fields)

@@ -4,6 +4,7 @@ As on every page nothing here computes: jobs do, and `refresh` takes over how fa
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import param
@@ -21,6 +22,7 @@ from workbench.views.heads_table import HeadsTable
 from workbench.views.question import Question, baseline_of
 from workbench.views.several import Several
 from workbench.views.stored import answers
+from workbench.views.working import SHARED
 
 HEADS = "heads"
 
@@ -40,7 +42,7 @@ class Heads(Arranged):
         self._several = Several(jobs)
         self._asked: dict[str, Question] = {}
         self._set()
-        self.param.watch(lambda *_: self._set(), ["model", "task", "options", "rows", "params"])
+        self.param.watch(lambda *_: self._set(), ["model", "dtype", "device", "task", "options", "rows", "params"])
         self.param.watch(lambda *_: self._join(), "joined")
 
     @property
@@ -69,7 +71,7 @@ class Heads(Arranged):
 
         asked = self.ask(method, method_fields(method), self.params if method == HEADS else {}, "Find heads")
         # What needs no prompts has one answer whatever the task.
-        return asked if METHODS[method].needs_pairs else Question(asked.model, "", method, {}, asked.params)
+        return asked if METHODS[method].needs_pairs else replace(asked, task="", options={}, rows="")
 
     def _set(self) -> None:
         """Something else is asked about: show what is stored of it, and nothing of what was asked before."""
@@ -84,11 +86,11 @@ class Heads(Arranged):
         self._several.drop((HEADS, *JOINED) if not asked else new)
         self.param.update(**self._several.progress())
         found = {method: one for method, one in self.results.items() if method in asked and method not in new}
-        if not (asked and before and asked[HEADS].model == before[HEADS].model):
+        if not (asked and before and asked[HEADS].placed == before[HEADS].placed):
             self.head.open(None)
         self.head.ask_about(asked.get(HEADS), self.options.get("n", 1))
         self._take(found | answers(self.store, new))
-        if self.head.head is not None and self.model in self.jobs.models:
+        if self.head.head is not None and self.placed in self.jobs.models:
             self.head.look()
 
     def find(self) -> None:
@@ -105,7 +107,7 @@ class Heads(Arranged):
             return
         store = self.store
         for method, one in asked.items():
-            self._several.ask(method, one.model, f"run {one.key}", lambda model, job, one=one: one.answer(model, job, store))
+            self._several.ask(method, one.placed, f"run {one.key}", lambda model, job, one=one: one.answer(model, job, store))
         self.refresh()
 
     def _join(self) -> None:
@@ -118,9 +120,12 @@ class Heads(Arranged):
         self._take(self.results)
 
     def stop(self) -> None:
-        """Stop all jobs of the table within one batch; what they finished is kept."""
-        self._several.stop()
-        self.label = "Stopping …"
+        """Stop the jobs of the table; what they finished is kept. Those that others wait for go on, without this page."""
+        if self._several.stop():
+            self.label = "Stopping …"
+            return
+        self.param.update(**self._several.progress("stopped"))
+        self.tell("info", SHARED)
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""

@@ -17,6 +17,7 @@ def written(view: Heads) -> dict[str, str]:
     """What the URL says: model, task, their options, what is joined, how the table is sorted and narrowed, the head."""
     said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
     said |= changed("heads", view.method_fields, view.params)
+    said |= placed(view)
     said |= {"joined": " ".join(view.joined)} if view.joined else {}
     said |= {"detector": view.detector} if view.detector != FIRST else {}
     said |= {"sort": view.sort} if view.sort != view.detector else {}
@@ -35,6 +36,7 @@ def restore(view: Heads, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
     asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
+    asked.placed(view)
     asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
     asked.fields("task", view.task_fields, view, "options")
     asked.fields("heads", view.method_fields, view, "params")
@@ -58,7 +60,7 @@ def _open(view: Heads, asked: Query) -> None:
     asked.attempt("prompt", lambda text: view.head.attention.param.update(prompt=count("prompt", text)))
     asked.attempt("of", lambda text: (one_of("of", text, ("clean", "corrupt")), view.head.attention.param.update(of=text)))
     if "head" in shown:
-        asked.use(lambda: view.open(shown["head"], look=at_hand(view.model) or view.model in view.jobs.models))
+        asked.use(lambda: view.open(shown["head"], look=at_hand(view.model) or view.placed in view.jobs.models))
 
 
 def _head(text: str) -> tuple[int, int]:

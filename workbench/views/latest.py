@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from workbench.jobs import LIVE, Job, Jobs
+from workbench.jobs import LIVE, Job, Jobs, Placed
 
 KEPT = 24
 
@@ -28,16 +28,18 @@ class Latest:
         """Whether a job waits or runs, or has ended and `refresh` has not told."""
         return self._job is not None
 
-    def ask(self, ref: str, key: str, work: Callable[[Any, Job], Any]) -> Any | None:
-        """The answer, if it was given before; else a job is asked for it, see `refresh`."""
-        if key in self._kept:
-            self._job = None
-            return self._kept[key]
-        self._job = self._jobs.submit(ref, key, work, "Waiting for the model")
-        return None
+    def ask(self, ref: str | Placed, key: str, work: Callable[[Any, Job], Any]) -> Any | None:
+        """The answer, if it was given before; else a job is asked for it, see `refresh`. What was asked before is left."""
+        before = self._job
+        self._job = None if key in self._kept else self._jobs.submit(ref, key, work, "Waiting for the model", lasting=False)
+        if before is not None:
+            before.leave()
+        return self._kept.get(key)
 
     def drop(self) -> None:
-        """Wait for the job no longer."""
+        """Wait for the job no longer; it is stopped where nobody else does."""
+        if self._job is not None:
+            self._job.leave()
         self._job = None
 
     def refresh(self) -> SimpleNamespace | None:

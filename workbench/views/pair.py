@@ -136,13 +136,13 @@ class Pair(param.Parameterized):
         self._question, self._slot = question, slot
         if before == (question and question.pairs_key, slot):
             return
-        self._job = None
+        self._leave()
         self.param.update(known=Known(), prompts=[], status="")
 
     def choose(self, writer: Head | None, reader: Head | None, component: int | None = None) -> None:
         """Choose a pair, and perhaps a component of it, without showing it."""
         if (writer, reader) != (self.writer, self.reader):
-            self._job = None
+            self._leave()
             self.param.update(writer=writer, reader=reader, component=component, known=Known(), status="")
         elif component is not None:
             self.component = component
@@ -155,17 +155,29 @@ class Pair(param.Parameterized):
         self._asked = canonical([asked.pairs_key, slot, *pair])
         known = self._kept.get(self._asked)
         if known is not None and (known.reason or (known.best() if component is None else component) in known.scaled):
-            self._job = None
+            self._leave()
             self._take(known)
             return
-        self._job = self._jobs.submit(
-            asked.model,
-            f"pair {canonical([self._asked, component])}",
-            lambda model, job: computed(model, job, asked, slot, pair, component),
-            "Waiting for the model",
+        before, self._job = (
+            self._job,
+            self._jobs.submit(
+                asked.placed,
+                f"pair {canonical([self._asked, component])}",
+                lambda model, job: computed(model, job, asked, slot, pair, component),
+                "Waiting for the model",
+                lasting=False,
+            ),
         )
+        if before is not None:
+            before.leave()
         self._seen = -1
         self.param.update(known=known or self.known, status=f"{self._job.label} …")
+
+    def _leave(self) -> None:
+        """Wait for the job no longer; it is stopped where nobody else does."""
+        if self._job is not None:
+            self._job.leave()
+        self._job = None
 
     def refresh(self) -> None:
         """Take over how far the job is."""

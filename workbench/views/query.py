@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workbench.errors import BadInput, one_of, within
+from workbench.jobs import limits
 from workbench.views.fields import Field
 from workbench.views.working import Working
 
@@ -45,6 +46,14 @@ class Query:
         for name, one in fields.items():
             self.attempt(f"{prefix}.{name}", lambda text, one=one: use(one, text))
 
+    def placed(self, view: Any) -> None:
+        """Attempt the dtype and the device of the model."""
+        from workbench.models.catalogue import BYTES
+        from workbench.models.device import devices
+
+        self.attempt("dtype", lambda text: (one_of("dtype", text, BYTES), view.param.update(dtype=text)))
+        self.attempt("device", lambda text: (one_of("device", text, devices()), view.param.update(device=text)))
+
     def tell(self, view: Working) -> None:
         """One notice of all that could not be used, if anything."""
         problems = list(self._problems)
@@ -52,6 +61,11 @@ class Query:
             problems.append(f"the address names settings that do not exist here: {', '.join(sorted(self._left))[:200]}.")
         if problems:
             view.tell("warning", "Part of the address could not be used. " + " ".join(problems))
+
+
+def placed(view: Any) -> dict[str, str]:
+    """The dtype and the device of the model that are not the defaults, as the URL says them."""
+    return {name: value for name, value in (("dtype", view.dtype), ("device", view.device)) if value}
 
 
 def changed(prefix: str, fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, str]:
@@ -84,6 +98,7 @@ def model(text: str) -> str:
     from workbench.models.revisions import parted
 
     ref, _ = parted(text)
+    limits().check_model(text)
     if "/" not in ref and not ref.endswith(".gguf"):
         names = [*CATALOGUE, *own_refs()]
         if ref not in names:

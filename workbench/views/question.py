@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workbench.errors import BadInput
-from workbench.jobs import Job
+from workbench.jobs import Job, Placed, limits
+from workbench.jobs.placed import DTYPE
 from workbench.result import Origin, Result, Scores, canonical
 from workbench.store import Store
 from workbench.views.fields import task_fields
@@ -28,6 +29,8 @@ class Question:
         options: The task's options that are not its defaults.
         params: The method's parameters that are not its defaults.
         rows: The user's own pairs as text, for 'custom'.
+        dtype: Dtype of the weights, '' for the default.
+        device: Where the model is, '' for the default.
     """
 
     model: str
@@ -36,11 +39,26 @@ class Question:
     options: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     rows: str = ""
+    dtype: str = ""
+    device: str = ""
 
     @classmethod
     def of(cls, origin: Origin, rows: str = "") -> "Question":
         """The question that a stored result answers."""
-        return cls(origin.model, origin.task, origin.method, dict(origin.task_params), dict(origin.params), rows)
+        return cls(
+            origin.model,
+            origin.task,
+            origin.method,
+            dict(origin.task_params),
+            dict(origin.params),
+            rows,
+            "" if origin.dtype == DTYPE else origin.dtype,
+        )
+
+    @property
+    def placed(self) -> Placed:
+        """The model with its dtype and device."""
+        return Placed(self.model, self.dtype, self.device)
 
     @property
     def key(self) -> str:
@@ -50,14 +68,20 @@ class Question:
     @property
     def pairs_key(self) -> str:
         """Equal for equal prompts of one model."""
-        return canonical([self.model, self.task, dict(self.options), self.rows])
+        return canonical([self.model, self.task, dict(self.options), self.rows, self.dtype, self.device])
 
     def pairs(self, model: Any) -> Any:
         """The Pairs that are asked about.
 
         Raises:
-            BadInput: When the task cannot be made for the model, or the user's rows cannot be read.
+            BadInput: When the task cannot be made for the model, the user's rows cannot be read, or the server allows less.
         """
+        made = self._made(model)
+        limits().check("pairs", len(made))
+        limits().check("tokens", int(made.lengths.max()))
+        return made
+
+    def _made(self, model: Any) -> Any:
         from workbench.tasks import TASKS, custom
 
         if self.task != CUSTOM:

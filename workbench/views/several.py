@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
-from workbench.jobs import LIVE, Job, Jobs
+from workbench.jobs import LIVE, Job, Jobs, Placed
 from workbench.views.working import IDLE
 
 
@@ -17,6 +17,7 @@ class Several:
 
     def __init__(self, jobs: Jobs):
         self._jobs, self._mine = jobs, {}
+        self._stopping: list[Job] = []
 
     def __contains__(self, name: str) -> bool:
         return name in self._mine
@@ -24,7 +25,7 @@ class Several:
     def __len__(self) -> int:
         return len(self._mine)
 
-    def ask(self, name: str, ref: str, key: str, work: Callable[[Any, Job], Any]) -> None:
+    def ask(self, name: str, ref: str | Placed, key: str, work: Callable[[Any, Job], Any]) -> None:
         """Ask for a job of the model `ref`, see `Jobs.submit`."""
         before = self._mine.get(name)
         self._mine[name] = self._jobs.submit(ref, key, work, "Waiting for the model")
@@ -36,10 +37,17 @@ class Several:
         for name in [name for name in names if name in self._mine]:
             self._mine.pop(name).leave()
 
-    def stop(self) -> None:
-        """Stop all within one batch."""
-        for job in self._mine.values():
-            job.stop()
+    def stop(self) -> bool:
+        """Stop all that no other page waits for, and hear no more of the others. Whether anything stops."""
+        for name, job in list(self._mine.items()):
+            if job in self._stopping:
+                continue
+            if job.leave():
+                self._stopping.append(job)
+            else:
+                del self._mine[name]
+        self._stopping = [job for job in self._stopping if job.live]
+        return bool(self._mine)
 
     def states(self) -> dict[str, SimpleNamespace]:
         """How far each is; those that have ended are told once."""

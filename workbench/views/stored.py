@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.jobs.placed import DTYPE
 from workbench.result import Result, canonical
 from workbench.store import Store
 from workbench.views.asking import kept
@@ -20,10 +21,9 @@ def answers(store: Store, asked: Mapping[str, Question]) -> dict[str, Result]:
     found: dict[str, str] = {}
     for entry in store.list() if wanted else ():
         origin = entry.origin
-        # Pages load float32.
-        if origin.task == CUSTOM or "prompts" in origin.task_params or origin.dtype != "float32":
+        if origin.task == CUSTOM or "prompts" in origin.task_params:
             continue
-        has = [origin.method, origin.model, origin.task, origin.params, _options(origin.task, origin.task_params)]
+        has = [origin.method, origin.model, origin.dtype, origin.task, origin.params, _options(origin.task, origin.task_params)]
         name = wanted.get(canonical([*map(_bare, has), _bare(origin.versions)]))
         if name is not None and name not in found:
             found[name] = entry.key
@@ -43,7 +43,8 @@ def _wanted(asked: Question) -> str:
     from workbench.methods.method import plain, versions
 
     bound = plain(METHODS[asked.method].bind(**asked.params))
-    return canonical([asked.method, asked.model, asked.task, bound, _options(asked.task, asked.options), versions()])
+    dtype = asked.dtype or DTYPE
+    return canonical([asked.method, asked.model, dtype, asked.task, bound, _options(asked.task, asked.options), versions()])
 
 
 def _options(task: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from workbench.jobs import Job
 from workbench.result import Origin, Result
 
 IDLE = "idle"
+SHARED = "Stopped for you. Somebody else waits for the same result, so its work goes on; Run joins it again."
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +32,20 @@ class Working(param.Parameterized):
     def __init__(self, **state: Any):
         super().__init__(**state)
         self._job: Job | None = None
+        self._stopping: Job | None = None
         self._seen = -1
 
     def stop(self) -> None:
-        """Stop the job within one batch; what it finished is kept."""
-        if self._job is not None:
-            self._job.stop()
+        """Stop the job; what it finished is kept. A job that others wait for goes on, and this page hears no more of it."""
+        if self._job is None or self._job is self._stopping:
+            return
+        if self._job.leave():
+            self._stopping = self._job
             self.label = "Stopping …"
+            return
+        self._job = None
+        self.param.update(status="stopped", label="", progress=None, seconds_left=None)
+        self.tell("info", SHARED)
 
     def tell(self, level: str, text: str) -> None:
         """Give the user a notice."""

@@ -56,7 +56,7 @@ class Writes(param.Parameterized):
             job.say("Reading what it writes")
             return written(model, pairs, layer, head, prompt, of)
 
-        known = self._latest.ask(asked.model, f"writes {key}", work)
+        known = self._latest.ask(asked.placed, f"writes {key}", work)
         if known is not None:
             self.param.update(readout=known, status="")
         else:

@@ -1,0 +1,176 @@
+"""The jobs of this process, in a queue per device, served in turns of those who ask."""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from workbench.errors import BadInput
+from workbench.jobs.job import Job
+from workbench.jobs.limits import limits
+from workbench.jobs.models import Models
+from workbench.jobs.placed import Placed
+from workbench.progress import Step
+
+
+class Turns:
+    """Who waits for one device: who asked for many things lets another's first go before his second."""
+
+    def __init__(self):
+        self._lines: OrderedDict[str, deque[tuple[Job, Placed | None]]] = OrderedDict()
+
+    def put(self, owner: str, job: Job, placed: Placed | None) -> None:
+        """One more job of an owner; of those who share a job each brings it forward."""
+        self._lines.setdefault(owner, deque()).append((job, placed))
+
+    def next(self) -> tuple[Job, Placed | None] | None:
+        """The next job that still waits, in turns of the owners; None where there is none."""
+        while self._lines:
+            owner, line = self._lines.popitem(last=False)
+            job, placed = line.popleft()
+            if line:
+                self._lines[owner] = line
+            if job.status == "queued":
+                return job, placed
+        return None
+
+
+class Jobs:
+    """Jobs by key, a thread per device and one for all work without a model.
+
+    Args:
+        models: Where models come from.
+    """
+
+    def __init__(self, models: Models | None = None):
+        self.models = models or Models()
+        # Who asks, where `submit` is not told: pages say the browser session.
+        self.who: Callable[[], str] = str
+        self._turns: dict[str | None, Turns] = {}
+        self._live: dict[str, Job] = {}
+        self._lasting: set[str] = set()
+        self._changed = threading.Condition()
+
+    def submit(
+        self,
+        ref: str | Placed | None,
+        key: str,
+        work: Callable[[Any, Job], Any],
+        label: str = "",
+        owner: str | None = None,
+        lasting: bool = True,
+    ) -> Job:
+        """Ask for `work(model, job)`; a job of the same key that waits or runs is given back instead of a new one.
+
+        Args:
+            ref: The model, perhaps with dtype and device; None for work that needs none, which is called with None.
+            key: What is asked, such that equal keys mean equal results.
+            work: Called in the device's own thread, or in that of all work without a model. Long loops report through
+                `workbench.progress`.
+            label: What is said until the work reports something itself.
+            owner: Who asks; owners take turns. The session where None.
+            lasting: Whether it is done though who asked has gone before its turn came.
+        Returns:
+            The job; one that has failed already where the owner has more jobs than the server allows.
+        """
+        owner = self.who() if owner is None else owner
+        placed = None if ref is None else Placed.of(ref)
+        with self._changed:
+            job = self._live.get(key)
+            if job is None or not job.live or job.stopping:
+                job = Job(key, work, lambda: self.who(), label=label or "Waiting")
+                try:
+                    self._check(owner)
+                except BadInput as problem:
+                    job.refuse(str(problem))
+                    return job
+                self._live[key] = job
+            job.join(owner)
+            if lasting:
+                self._lasting.add(key)
+            if job.status == "queued":
+                self._turns_of(placed).put(owner, job, placed)
+                self._changed.notify_all()
+        return job
+
+    def load(self, ref: str | Placed) -> Job:
+        """A job that loads a model and gives its card."""
+        from workbench.models import card
+
+        placed = Placed.of(ref)
+        return self.submit(placed, f"load {'|'.join(placed)}", lambda model, job: card(model), f"Loading {placed.ref}")
+
+    def running(self, key: str) -> Job | None:
+        """The job of this key, if it waits or runs."""
+        job = self._live.get(key)
+        return job if job is not None and job.live else None
+
+    def states(self) -> dict[str, SimpleNamespace]:
+        """How far each job is that waits or runs, by key."""
+        with self._changed:
+            jobs = list(self._live.items())
+        return {key: job.state() for key, job in jobs if job.live}
+
+    def forget(self, owner: str) -> None:
+        """An owner has gone: what runs goes on, and so does what he started himself; helpers that wait go with him."""
+        with self._changed:
+            for key, job in list(self._live.items()):
+                job.forget(owner)
+                if job.status == "queued" and not job.wanted and key not in self._lasting:
+                    job.stop()
+
+    def stop_all(self, seconds: float | int = 0) -> None:
+        """Stop every job, and wait up to `seconds` for each to end."""
+        jobs = list(self._live.values())
+        for job in jobs:
+            job.stop()
+        for job in jobs:
+            job.wait(seconds)
+
+    def _check(self, owner: str) -> None:
+        most = limits().jobs
+        if most is None:
+            return
+        # What has ended leaves the list in the worker's thread, and what was stopped before its turn with its turn.
+        mine = sum(job.live and not job.stopping and job.asked_by(owner) for job in self._live.values())
+        if mine >= most:
+            raise BadInput(f"the jobs of one page must be at most {most} on this server; got one more. Wait, or stop one.")
+
+    def _turns_of(self, placed: Placed | None) -> Turns:
+        device = None if placed is None else placed.device
+        if device not in self._turns:
+            self._turns[device] = Turns()
+            threading.Thread(target=self._serve, args=(device,), name=f"jobs of {device or 'no model'}", daemon=True).start()
+        return self._turns[device]
+
+    def _serve(self, device: str | None) -> None:
+        turns = self._turns[device]
+        while True:
+            with self._changed:
+                while (found := turns.next()) is None:
+                    self._changed.wait()
+                job, placed = found
+            job.run(lambda job=job, placed=placed: self._model(placed, job))
+            with self._changed:
+                for key in [key for key, one in self._live.items() if not one.live]:
+                    del self._live[key]
+                    self._lasting.discard(key)
+            # Else the last result would stay in memory until the next question.
+            del job, found
+
+    def _model(self, placed: Placed | None, job: Job) -> Any:
+        if placed is None:
+            return None
+        if placed in self.models:
+            return self.models.take(placed)
+        job.say(f"Loading {placed.words}")
+        told = []
+
+        def hear(step: Step | None) -> None:
+            job.check()
+            if step is not None and step not in told[-1:]:
+                told.append(step)
+                job.hear(step)
+
+        return self.models.take(placed, hear)
