@@ -179,7 +179,7 @@ def test_what_is_stored_is_shown_without_training(view, monkeypatch):
 
 def test_the_curve_grows_while_it_trains(view, monkeypatch):
     let, begun = slow(monkeypatch)
-    monkeypatch.setattr("workbench.jobs.PARTIAL_EVERY", 0)
+    monkeypatch.setattr("workbench.jobs.job.PARTIAL_EVERY", 0)
     view.train()
     assert begun.wait(20)
     view.refresh()
