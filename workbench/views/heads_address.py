@@ -8,7 +8,7 @@ from workbench.views import query as queries
 from workbench.views.arranged import FIRST, NAME
 from workbench.views.heads import Heads
 from workbench.views.heads_columns import ABOUT, JOINED
-from workbench.views.query import Query, at_hand, changed, count
+from workbench.views.query import Query, at_hand, changed, count, placed
 
 ORDERS = {"up": False, "down": True}
 
