@@ -67,16 +67,18 @@ class Widget:
         name: As a class is named.
         script: The file of the ES module.
         traits: What Python and the script share.
+        before: Files whose text stands before it: a long script in parts, which share one scope.
     """
 
     name: str
     script: Path
     traits: tuple[Trait, ...]
+    before: tuple[Path, ...] = ()
 
     @property
     def source(self) -> str:
         """The text of the script."""
-        return self.script.read_text(encoding="utf-8")
+        return "\n".join(file.read_text(encoding="utf-8") for file in (*self.before, self.script))
 
     def state(self, **given: Any) -> dict[str, Any]:
         """A value for every trait: what is given, else the default."""
