@@ -21,12 +21,12 @@ class Query:
     def __init__(self, query: Mapping[str, str]):
         self._left, self._problems = dict(query), []
 
-    def attempt(self, name: str, use: Callable[[str], None]) -> None:
+    def attempt(self, name: str, use: Callable[[str], None], longest: int = _LONGEST) -> None:
         """Use a setting, if it is given; a BadInput is kept for the notice."""
         if name in self._left:
             text = self._left.pop(name)
-            if len(text) > _LONGEST:
-                self._problems.append(f"{name} must have at most {_LONGEST} characters; got {len(text)}.")
+            if len(text) > longest:
+                self._problems.append(f"{name} must have at most {longest} characters; got {len(text)}.")
                 return
             self.use(lambda: use(text))
 

@@ -1,0 +1,69 @@
+"""What the page of attention says in words; safe as HTML."""
+
+from html import escape
+from urllib.parse import urlencode
+
+from workbench.pages.words import failed, left
+from workbench.plots.text import visible
+from workbench.views.looks import Looks
+from workbench.views.query import changed
+
+HINT = (
+    '<div style="padding:20px 12px;max-width:680px">'
+    '<div style="font-size:20px;font-weight:600;margin-bottom:8px">Where all heads look</div>'
+    '<div style="font-size:14px;line-height:1.5">Every attention head of the model on one prompt, of the task or your own, as '
+    "a small picture: a row is the token that looks, a column what it looks at. Hover to see a head large, click to lock it, "
+    "pin tokens to see which heads look from one to the other, sort heads by what they do.</div>"
+    '<div style="font-size:14px;margin-top:14px">Press <b>Show</b>.</div></div>'
+)
+
+
+def status(view: Looks) -> str:
+    """How far the work is, as plain text."""
+    if view.status in ("queued", "running"):
+        share = "" if view.progress is None else f" · {view.progress:.0%}"
+        return f"{view.label}{share}{left(view.seconds_left)}"
+    return {"done": "Done.", "stopped": "Stopped.", "failed": failed(view)}.get(view.status, "Ready.")
+
+
+def about(view: Looks) -> str:
+    """What is shown, how it is measured, and what is missing."""
+    made = view.grid
+    if made is None:
+        return ""
+    thumbnails, asked = made.thumbnails, made.origin.params
+    which = "your text" if asked["text"] else f"{asked['of']} prompt {asked['prompt'] + 1}"
+    said = [f"{thumbnails.layers * thumbnails.heads} heads on {which}, {thumbnails.tokens} tokens."]
+    if asked["weighted"]:
+        said.append(
+            "Weighted by values: the attention times the length of what the head writes from the token looked at "
+            "(α‖vW_O‖, Kobayashi et al. 2020), in units of the residual stream, not normalised."
+        )
+    if thumbnails.pool > 1:
+        said.append(f"Thumbnails are thinned out: a dot is the largest of {thumbnails.pool} × {thumbnails.pool} tokens.")
+    if not any(not one["name"].startswith("here ") for one in view.columns):
+        said.append("Sorting by detectors is unavailable: no table of heads of this model and task is stored (heads page).")
+    return f'<div style="font-size:13px">{escape(" ".join(said))}</div>'
+
+
+def head_link(view: Looks) -> str:
+    """A link to the locked head on the page of heads."""
+    if view.head is None:
+        return '<span style="font-size:13px;opacity:.8">Lock a head to see its largest numbers here.</span>'
+    name = ".".join(map(str, view.head))
+    state = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options) | {"head": name}
+    if view.source == "task":
+        state |= ({"prompt": str(view.prompt)} if view.prompt else {}) | ({"of": view.of} if view.of != "clean" else {})
+    return (
+        f'<b style="font-size:14px">Head {escape(name)}</b> <a style="font-size:13px;margin-left:8px;color:inherit" '
+        f'href="{escape("heads?" + urlencode(state))}">What it does otherwise: open it on the page of heads</a>'
+    )
+
+
+def rows(view: Looks) -> list[list[str]]:
+    """The largest numbers of the locked head as the rows of a table."""
+    if view.exact is None:
+        return []
+    words = view.exact.values["query"].values.tolist()
+    named = [f"{visible(word)} ({at})" for at, word in enumerate(words)]
+    return [[named[query], named[key], f"{value:.4g}"] for query, key, value in view.largest]

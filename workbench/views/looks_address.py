@@ -1,0 +1,93 @@
+"""The state of the page of attention as the query of its URL: flat, short (defaults are left out), read back with care."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.errors import BadInput, one_of
+from workbench.views import query as queries
+from workbench.views.composed import Head
+from workbench.views.looks import Looks
+from workbench.views.query import Query, at_hand, changed, count
+from workbench.views.question import CUSTOM
+from workbench.widgets.attention_grid import SEQUENTIAL
+
+# A longer text is not in the URL; servers and browsers cut long ones.
+MOST_TEXT = 2000
+SWITCHES = {"yes": True, "no": False}
+
+
+def written(view: Looks) -> dict[str, str]:
+    """What the URL says: model, task, options, the prompt or the text, how it is shown, the locked head, what is pinned."""
+    said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
+    if view.source == "text":
+        said |= {"source": "text"} | ({"text": view.text} if len(view.text) <= MOST_TEXT else {})
+    else:
+        said |= {"prompt": str(view.prompt)} if view.prompt else {}
+        said |= {"of": view.of} if view.of != "clean" else {}
+    said |= {"weighted": "yes"} if view.weighted else {}
+    said |= {"shown": "yes"} if view.asked is not None else {}
+    said |= {"head": ".".join(map(str, view.head))} if view.head is not None else {}
+    said |= {"pinned": ".".join("" if at < 0 else str(at) for at in view.pinned)} if max(view.pinned) >= 0 else {}
+    said |= {"least": f"{view.least:g}"} if view.least and max(view.pinned) >= 0 else {}
+    said |= {"sort": view.sort} if view.sort else {}
+    said |= {"colours": view.palette} if view.palette != "blues" else {}
+    return said | ({"own": "no"} if not view.own else {})
+
+
+def restore(view: Looks, query: Mapping[str, str]) -> None:
+    """Set the view to what a URL says; what cannot be used becomes one notice."""
+    asked = Query(query)
+    asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
+    asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
+    asked.fields("task", view.task_fields, view, "options")
+    asked.attempt("text", lambda text: view.param.update(text=text), MOST_TEXT)
+    chosen: dict[str, Any] = {}
+    asked.attempt("source", lambda text: (one_of("source", text, ("task", "text")), chosen.update(source=text)))
+    asked.attempt("prompt", lambda text: chosen.update(prompt=count("prompt", text)))
+    asked.attempt("of", lambda text: (one_of("of", text, ("clean", "corrupt")), chosen.update(of=text)))
+    asked.attempt("weighted", lambda text: chosen.update(weighted=_switch("weighted", text)))
+    asked.attempt("own", lambda text: chosen.update(own=_switch("own", text)))
+    asked.attempt("head", lambda text: chosen.update(head=_head(text)))
+    asked.attempt("pinned", lambda text: chosen.update(pinned=_pinned(text)))
+    asked.attempt("least", lambda text: chosen.update(least=_share(text)))
+    asked.attempt("sort", lambda text: chosen.update(sort=text))
+    asked.attempt("colours", lambda text: (one_of("colours", text, SEQUENTIAL), chosen.update(palette=text)))
+    view.param.update(**chosen)
+    shown: list[bool] = []
+    asked.attempt("shown", lambda text: shown.append(_switch("shown", text)))
+    asked.tell(view)
+    # Opening a link must not fetch a model.
+    there = at_hand(view.model) or view.model in view.jobs.models
+    if (any(shown) or view.head is not None) and there and (view.task != CUSTOM or view.rows or view.source == "text"):
+        view.show()
+
+
+def _switch(name: str, text: str) -> bool:
+    one_of(name, text, SWITCHES)
+    return SWITCHES[text]
+
+
+def _head(text: str) -> Head:
+    from workbench.channels.weights import parsed
+
+    place = parsed(text)
+    if len(place) != 2:
+        raise BadInput(f"the head must be written LAYER.HEAD; got {text[:40]!r}.")
+    return place[0], place[1]
+
+
+def _pinned(text: str) -> list[int]:
+    parts = text.split(".")
+    if len(parts) != 2:
+        raise BadInput(f"pinned must be two tokens, QUERY.KEY, each a number or nothing; got {text[:40]!r}.")
+    return [count("pinned", part) if part else -1 for part in parts]
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise BadInput(f"least must be a number from 0 to 1; got {text[:40]!r}.")
+    return share
