@@ -26,6 +26,7 @@ UNITS = {
     "share of attention",
     "each its own",
     "cosine",
+    "length",
     "coordinate",
     "share of the coordinate",
     "share of the needle",

@@ -36,6 +36,19 @@ def test_the_embedding_writes_where_the_last_token_is_the_answer(byhand, easy):
     assert np.count_nonzero(components.values) == 3
 
 
+@pytest.mark.parametrize("by", ["head", "layer", "component"])
+def test_a_difference_is_clean_less_corrupt_and_adds_up_to_that_of_the_logit_differences(llama, by):
+    pairs = toy_pairs(llama)
+    # With one right answer its mean is itself.
+    pairs = type(pairs)(**{**vars(pairs), "right": ((3,),) * 3})
+    clean, corrupt, between = (dla(llama, pairs, by=by, of=of).values for of in ("clean", "corrupt", "difference"))
+    assert np.allclose(between, clean - corrupt, atol=1e-6)
+    assert np.abs(between).max() > 1e-3
+    if by == "component":
+        told = METHODS["baseline"](llama, pairs).values
+        assert np.allclose(between.sum("component"), told.sel(run="clean") - told.sel(run="corrupt"), atol=1e-4)
+
+
 def test_every_prompt_is_read_at_its_own_end(byhand):
     heads = dla(byhand, prompts(byhand, n=4, lengths=(5, 7))).values
     assert np.allclose(heads.sel(layer=0, head=HEAD), [logit(5), logit(7)] * 2, atol=1e-5)

@@ -39,6 +39,8 @@ from workbench.methods import (
     relp,
     repeat_surprisal,
     retrieval,
+    stream,
+    trajectories,
 )
 from workbench.methods.agreement import agreement
 from workbench.methods.faithfulness import faithfulness
@@ -53,6 +55,8 @@ _LISTED = (
     dla,
     lens,
     lens_by_layer,
+    stream,
+    trajectories,
     cdt,
     codes,
     eap,

@@ -24,7 +24,7 @@ def run(
     pairs: Pairs,
     *,
     by: Literal["head", "layer", "component"] = "head",
-    of: Literal["clean", "corrupt"] = "clean",
+    of: Literal["clean", "corrupt", "difference"] = "clean",
 ) -> Scores:
     """The share of each head, MLP or embedding in the logit difference, with the final norm's divisor held.
 
@@ -36,7 +36,7 @@ def run(
         model: The model.
         pairs: The prompts.
         by: 'head' (layer × head), 'layer' (layer × attention or MLP), or 'component' (every term of the sum).
-        of: Which prompts: 'clean' or 'corrupt'.
+        of: Which prompts: 'clean' or 'corrupt', or the 'difference' of their shares, clean minus corrupt.
     Returns:
         Scores over (layer, head, prompt), (layer, part, prompt) or (component, prompt), in logits. 0 writes nothing in the
         direction of the answer.
@@ -44,20 +44,14 @@ def run(
         BadInput: When a parameter is none of these.
     """
     one_of("by", by, ("head", "layer", "component"))
-    one_of("of", of, ("clean", "corrupt"))
-    tokens = (pairs.clean if of == "clean" else pairs.corrupt).to(model.cfg.device)
-    written = _Written(model, pairs, tokens)
-    heads, bias, mlps = written.heads(), written.attention_bias(), written.mlps()
-    if by == "head":
-        values, dims = heads, ("layer", "head", "prompt")
-        coords: dict[str, Any] = {"layer": np.arange(heads.shape[0]), "head": np.arange(heads.shape[1])}
-    elif by == "layer":
-        values, dims = torch.stack([heads.sum(1) + bias, mlps], 1), ("layer", "part", "prompt")
-        coords = {"layer": np.arange(heads.shape[0]), "part": ["attention", "MLP"]}
+    one_of("of", of, ("clean", "corrupt", "difference"))
+    if of == "difference":
+        (values, dims, coords), (other, _, _) = (_shares(model, pairs, tokens, by) for tokens in (pairs.clean, pairs.corrupt))
+        values = values - other
     else:
-        values, names = written.components(heads, bias, mlps)
-        dims, coords = ("component", "prompt"), {"component": names}
-    notes = {"sign": f"+ writes towards the right answer ({of} prompts)"}
+        values, dims, coords = _shares(model, pairs, pairs.clean if of == "clean" else pairs.corrupt, by)
+    said = "clean minus corrupt prompts" if of == "difference" else f"{of} prompts"
+    notes = {"sign": f"+ writes towards the right answer ({said})"}
     if soft_cap(model):
         notes["cap"] = "before the soft cap of the logits"
     return Scores(
@@ -66,6 +60,20 @@ def run(
         values=xr.DataArray(values.double().cpu().numpy(), dims=dims, coords={**coords, "prompt": np.arange(len(pairs))}),
         notes=notes,
     )
+
+
+def _shares(model: Any, pairs: Pairs, tokens: Tensor, by: str) -> tuple[Tensor, tuple[str, ...], dict[str, Any]]:
+    """The shares on these prompts, the dims and what is along them."""
+    written = _Written(model, pairs, tokens.to(model.cfg.device))
+    heads, bias, mlps = written.heads(), written.attention_bias(), written.mlps()
+    layers = np.arange(heads.shape[0])
+    if by == "head":
+        return heads, ("layer", "head", "prompt"), {"layer": layers, "head": np.arange(heads.shape[1])}
+    if by == "layer":
+        values = torch.stack([heads.sum(1) + bias, mlps], 1)
+        return values, ("layer", "part", "prompt"), {"layer": layers, "part": ["attention", "MLP"]}
+    values, names = written.components(heads, bias, mlps)
+    return values, ("component", "prompt"), {"component": names}
 
 
 class _Written:

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import panel as pn
 import param
 
+from workbench.pages.linked import LINKED
+
 _STYLE = """
 .plotly, .plotly div { direction: ltr; margin: 0; padding: 0; }
 .svg-container { position: relative; }
@@ -32,16 +34,21 @@ class Chart(pn.custom.JSComponent):
 
     figure = param.String(default="", doc="The figure as JSON, '' for none.")
     clicked = param.Dict(default={})
+    group = param.String(default="", doc="Charts of one group show the same cell; '' for none.")
+    cell = param.Dict(default={}, doc="The cell that is framed, by dim.")
 
     _stylesheets: ClassVar[list[str]] = [_STYLE]
 
-    _esm = """
+    _esm = (
+        LINKED
+        + """
     const config = {
       displaylogo: false, responsive: false, doubleClick: false,
       modeBarButtons: [["toImage"]], toImageButtonOptions: {scale: 2},
     }
     export function render({model, el}) {
       const box = document.createElement("div")
+      const link = linked(model, box)
       let clicks = 0
       const draw = async () => {
         if (!model.figure) {
@@ -54,8 +61,10 @@ class Chart(pn.custom.JSComponent):
         box.style.width = made.layout.width + "px"
         box.style.height = made.layout.height + "px"
         await Plotly.react(box, made.data, made.layout, config)
+        link.drawn(made.layout)
         if (box.on && box.data && !box.listens) {
           box.listens = true
+          link.listen()
           box.on("plotly_click", (event) => {
             const point = event.points[0]
             clicks += 1
@@ -64,11 +73,13 @@ class Chart(pn.custom.JSComponent):
         }
       }
       model.on("figure", draw)
+      model.on("cell", link.frame)
       model.on("after_render", draw)
-      model.on("remove", () => Plotly.purge(box))
+      model.on("remove", () => { link.end(); Plotly.purge(box) })
       return box
     }
     """
+    )
 
     def __init__(self, click: Callable[[Any, dict], None] | None = None, **settings: Any):
         # Without a width and height of its own: what holds it takes them for the least it may have, and never shrinks again.

@@ -13,7 +13,7 @@ from workbench.plots.panel import Panel, Scale, draw
 from workbench.result import Result
 
 _SPACE = 940
-_TALLEST = 620
+TALLEST = 620
 _READ = 120
 _BAR = 104
 
@@ -30,6 +30,7 @@ def grid(
     width: int | float | None = None,
     cell: Pair = (44, 28),
     least: Pair = (120, 110),
+    tall: int | float = TALLEST,
 ) -> go.Figure:
     """Draw `panels`, which share their axes.
 
@@ -44,6 +45,7 @@ def grid(
         width: Pixels of the whole figure, or None for what it needs.
         cell: Largest width and height of a cell in pixels.
         least: Smallest width and height of a panel.
+        tall: Height of a panel whose rows would be too high for it at their largest.
     """
     check_width(width)
     missing = any(np.isnan(panel.values).any() for panel in panels)
@@ -51,7 +53,7 @@ def grid(
     wide = _cell_width(len(panels), columns, left, width, cell[0], least[0], scale.shared)
     panel_width = wide * len(columns)
     # A row of hundreds need not be read, but seen.
-    high = max(min(_TALLEST / len(rows), cell[1]), 7.5 if len(rows) <= _READ else 3.0, least[1] / len(rows))
+    high = max(min(tall / len(rows), cell[1]), 7.5 if len(rows) <= _READ else 3.0, least[1] / len(rows))
     panel_height = high * len(rows)
     ticks, label_height = columns.across(wide)
     if ticks["tickangle"] == -45:
@@ -69,8 +71,9 @@ def grid(
         row, column = divmod(index, across)
         (x0, x1), (_, y1) = box = place(row, column, (panel_width, panel_height), gap, plot)
         bar_here = not scale.shared or index == across - 1
-        bar = _bar(scale, x1 + 10 / plot[0], y1, panel_height, len(panels) > 1 and scale.shared) if bar_here else None
-        draw(fig, panel, index, ends if scale.shared else scale.ends(panel.values), scale, bar, (wide, high), theme)
+        here = ends if scale.shared else scale.ends(panel.values)
+        bar = _bar(scale, x1 + 10 / plot[0], y1, panel_height, here[1]) if bar_here else None
+        draw(fig, panel, index, here, scale, bar, (wide, high), theme)
         _axes(fig, index, rows, columns, ticks, high, box, outer=column == 0)
         if panel.heading:
             _heading(fig, panel.heading, (x0 + x1) / 2, y1)
@@ -110,7 +113,7 @@ def _cell_width(
     return max(min(room / count, most), readable, least / count)
 
 
-def _bar(scale: Scale, x: int | float, y: int | float, height: int | float, shared: bool) -> dict:
+def _bar(scale: Scale, x: int | float, y: int | float, height: int | float, high: int | float) -> dict:
     title, _ = text.block(scale.title, max(height, 110), 12)
     return {
         "title": {"text": title, "side": "right", "font": {"size": 12}},
@@ -124,7 +127,7 @@ def _bar(scale: Scale, x: int | float, y: int | float, height: int | float, shar
         "yanchor": "top",
         "ypad": 0,
         "outlinewidth": 0,
-        "nticks": 5,
+        **scale.ticks(high),
     }
 
 

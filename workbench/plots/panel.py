@@ -40,6 +40,7 @@ class Scale:
         centred: Whether 0 is the middle.
         limit: The largest size shown, or None for the largest there is.
         shared: One scale for all panels, or one each.
+        log: Whether colours go by log10(1 + number); for numbers from 0.
     """
 
     colours: list[list[float | str]]
@@ -47,12 +48,25 @@ class Scale:
     centred: bool
     limit: int | float | None = None
     shared: bool = True
+    log: bool = False
+
+    def shade(self, numbers: np.ndarray) -> np.ndarray:
+        """What the colour of a number goes by."""
+        return np.log10(1 + numbers) if self.log else numbers
 
     def ends(self, numbers: np.ndarray) -> Pair:
-        """The numbers at the two ends of the scale."""
+        """The shades at the two ends of the scale."""
         sizes = np.abs(numbers[np.isfinite(numbers)])
         high = self.limit or float(sizes.max(initial=0)) or 1.0
+        high = float(self.shade(np.array(high)))
         return (-high if self.centred else 0.0), high
+
+    def ticks(self, high: int | float) -> dict:
+        """Settings of the colour bar's ticks up to the shade `high`: on a log scale powers of ten."""
+        if not self.log:
+            return {"nticks": 5}
+        powers = [0, *(10**power for power in range(10) if np.log10(1 + 10**power) <= high)]
+        return {"tickmode": "array", "tickvals": np.log10(1 + np.array(powers)), "ticktext": [f"{one:,}" for one in powers]}
 
 
 def draw(
@@ -87,7 +101,7 @@ def draw(
     )
     fig.add_trace(
         go.Heatmap(
-            z=panel.values,
+            z=scale.shade(panel.values),
             x=list(range(panel.values.shape[1])),
             y=list(range(panel.values.shape[0])),
             zmin=ends[0],

@@ -10,7 +10,7 @@ import xarray as xr
 from workbench.errors import one_of, within
 from workbench.plots import text
 from workbench.plots.axis import Axis, axis
-from workbench.plots.grid import grid
+from workbench.plots.grid import TALLEST, grid
 from workbench.plots.panel import Panel, Scale
 from workbench.plots.theme import colours, tone
 from workbench.plots.view import plane
@@ -26,6 +26,8 @@ def readout(
     width: int | float | None = None,
     palette: str | None = None,
     at: Mapping[str, int] | None = None,
+    by: str | None = None,
+    tall: int | float = TALLEST,
 ) -> go.Figure:
     """A table of tokens: the likeliest in each cell, coloured by its probability or cosine; hovering shows the others.
 
@@ -37,9 +39,14 @@ def readout(
         width: Pixels of the whole figure, 320 or more; None for what it needs.
         palette: A sequential name in PALETTES.
         at: Which index to show of dims beyond two, by dim; the first where not given.
+        by: A part over the cells to colour by in place of the probability: 'kl', or 'answer_rank' on a log scale, whose
+            number then stands in each cell; hovering still shows the tokens.
+        tall: Pixels of a table with many rows.
     Raises:
-        BadInput: When `at` names no dim or index of this result.
+        BadInput: When `by` is no such part, or `at` names no dim or index of this result.
     """
+    if by is not None:
+        return measured(result, by, theme=theme, width=width, palette=palette, tall=tall)
     values, tokens, said = _chosen(result, dict(at or {}))
     # Cosines of single directions are small: their colours end at the largest.
     limit = 1.0 if result.unit in ("", "probability") else None
@@ -58,10 +65,12 @@ def readout(
         ranked = values.transpose(rows, columns, "rank").values, tokens.transpose(rows, columns, "rank").values
         hover = _tops(axis(values, rows), axis(values, columns), *ranked, result.notes.get("nan", ""))
         numbers, words = ranked[0][..., 0], ranked[1][..., 0]
-    cells = [[text.token(word, _LONGEST) for word in row] for row in words]
+    across = axis(values, columns)
+    # In a figure of a given width as many letters as a cell has room for.
+    room = _LONGEST if width is None else int((width - axis(values, rows).widest - 148) / len(across) / 7)
+    cells = [[text.token(word, max(1, min(_LONGEST, room))) for word in row] for row in words]
     shown = [text.visible(str(word))[:_LONGEST] for row in words for word in row]
     wide = min(112.0, max(44.0, max(text.extent(word, 11) for word in shown) + 10))
-    across = axis(values, columns)
     return grid(
         result,
         [Panel("", numbers, hover, cells, None if palette else tone(theme).ink)],
@@ -72,7 +81,49 @@ def readout(
         theme=theme,
         width=width if width is not None else _room(wide, len(across), axis(values, rows)),
         cell=(wide, 26),
+        tall=tall,
     )
+
+
+def measured(
+    result: Readout, by: str, *, theme: str, width: int | float | None, palette: str | None, tall: int | float
+) -> go.Figure:
+    """The table coloured by a part over its cells; ranks by their logarithm, with the rank in the cell."""
+    one_of("by", by, [name for name, part in result.parts.items() if part.dims == result.values.dims[:-1]])
+    rows, columns = plane(list(result.values.dims[:-1]))
+    numbers = result.parts[by].transpose(rows, columns).values
+    up, across = axis(result.values, rows), axis(result.values, columns)
+    ranked = by == "answer_rank"
+    ordered = (rows, columns, "rank")
+    hover = _tops(up, across, result.values.transpose(*ordered).values, result.parts["token"].transpose(*ordered).values, "")
+    name = "rank of the answer" if ranked else f"{by.upper()}, nats" if by == "kl" else by
+    told = [[f"{name}: {number:,.0f}" if ranked else f"{name}: {number:.4g}" for number in row] for row in numbers]
+    hover = [
+        [f"<b>{text.safe(one)}</b><br>{other}" for one, other in zip(*both, strict=True)]
+        for both in zip(told, hover, strict=True)
+    ]
+    scale = Scale(colours(palette or "pale-blues", "sequential", theme), name, centred=False, log=ranked)
+    across_room = 44.0 if width is None else (width - up.widest - 148) / len(across)
+    readable = tall / len(up) >= 13 and across_room >= 30
+    cells = [[_short(number, ranked) for number in row] for row in numbers] if readable else None
+    return grid(
+        result,
+        [Panel("", numbers, hover, cells, None if palette else tone(theme).ink)],
+        up,
+        across,
+        scale,
+        theme=theme,
+        width=width if width is not None else _room(44, len(across), up),
+        cell=(44, 26),
+        tall=tall,
+    )
+
+
+def _short(number: float, whole: bool) -> str:
+    """A number as it fits in a narrow cell."""
+    if whole:
+        return f"{number:.0f}" if number < 1000 else f"{number / 1000:.0f}k"
+    return f"{number:.1f}" if number < 100 else f"{number:.0f}"
 
 
 def _room(cell: int | float, columns: int, rows: Axis) -> float:

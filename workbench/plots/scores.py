@@ -15,10 +15,12 @@ from workbench.plots.axis import Axis, axis
 from workbench.plots.bars import bars
 from workbench.plots.components import components
 from workbench.plots.coordinates import coordinates, mapped
-from workbench.plots.grid import grid
+from workbench.plots.grid import TALLEST, grid
+from workbench.plots.along_layers import along_layers, over_layers
 from workbench.plots.panel import Panel, Scale
 from workbench.plots.scatter import compared, scatter
 from workbench.plots.theme import colours, tone
+from workbench.plots.trajectories import paths, trajectories
 from workbench.plots.view import View
 from workbench.result import Scores
 
@@ -38,8 +40,11 @@ def scores(
     numbers: bool = False,
     row: int | None = None,
     mark: Sequence[tuple[str, str]] = (),
+    tall: int | float = TALLEST,
+    along: bool = False,
+    log: bool = False,
 ) -> go.Figure:
-    """A figure of `result`: heatmap, bars, cloud or map of coordinates, by what its dims and parts are.
+    """A figure of `result`: heatmap, bars, cloud, paths or map of coordinates, by what its dims and parts are.
 
     In a heatmap the x and y of a cell are its indices along the dims that `figure.layout.meta` names.
 
@@ -57,6 +62,9 @@ def scores(
         numbers: Whether to write each number in its cell.
         row: Of a result of channels, the one whose writer's components are shown, from 0; None for the channels.
         mark: Cells of a heatmap to ring, as the labels of their row and column.
+        tall: Pixels of a panel of a heatmap with many rows, or of bars along layers.
+        along: Whether what is over layers and parts is drawn as bars along the layers, and not as a heatmap.
+        log: Whether the colours of numbers from 0 go by the logarithm of 1 + the number.
     Raises:
         BadInput: When an option names no dim, palette or prompt of this result.
     """
@@ -64,22 +72,28 @@ def scores(
         return components(result, row, theme=theme, width=width)
     if compared(result):
         return scatter(result, theme=theme, width=width)
+    if paths(result):
+        return trajectories(result, theme=theme, width=width)
     if mapped(result) and facet is None and over is None:
         return coordinates(result, theme=theme, width=width)
     one_of("scale", scale, ["shared", "own"])
     signed = result.notes.get("range") != "positive"
     colour = colours(palette, "diverging" if signed else "sequential", theme)
-    view = views.flattened(views.averaged(result, prompt), over, facet)
+    averaged = views.averaged(result, prompt)
+    if along and over_layers(averaged.scores):
+        return along_layers(averaged, theme=theme, width=width, tall=tall)
+    view = views.flattened(averaged, over, facet)
     if len(view.scores.values.dims) < 2:
         return bars(view, theme=theme, width=width, top=top)
     return heatmap(
         view,
-        Scale(colour, result.unit, signed, limit, scale == "shared"),
+        Scale(colour, result.unit, signed, limit, scale == "shared", log and not signed),
         facet=facet,
         theme=theme,
         width=width,
         numbers=numbers,
         mark=mark,
+        tall=tall,
     )
 
 
@@ -92,6 +106,7 @@ def heatmap(
     width: int | float | None,
     numbers: bool,
     mark: Sequence[tuple[str, str]] = (),
+    tall: int | float = TALLEST,
 ) -> go.Figure:
     """Heatmaps of a View of two dims, or of three of which one becomes panels; marked cells are ringed in each."""
     result = view.scores
@@ -104,7 +119,7 @@ def heatmap(
         headings = list(map(text.safe, axis(result.values, panels_of).about))
         panels = [_panel(name, view, {panels_of: i}, rows, columns, numbers) for i, name in enumerate(headings)]
     cell = (58, 28) if numbers else (44, 28)
-    made = grid(result, panels, up, across, scale, subtitle=view.said, theme=theme, width=width, cell=cell)
+    made = grid(result, panels, up, across, scale, subtitle=view.said, theme=theme, width=width, cell=cell, tall=tall)
     return ringed(made, len(panels), up, across, mark, theme) if mark else made
 
 

@@ -56,14 +56,19 @@ def restore(view: Heads, query: Mapping[str, str]) -> None:
 def _open(view: Heads, asked: Query) -> None:
     """Open the head of the URL; it is looked at if its model is at hand: opening a link must not fetch a model."""
     shown: dict[str, Any] = {}
-    asked.attempt("head", lambda text: shown.update(head=_head(text)))
+    asked.attempt("head", lambda text: shown.update(head=head_named(text)))
     asked.attempt("prompt", lambda text: view.head.attention.param.update(prompt=count("prompt", text)))
     asked.attempt("of", lambda text: (one_of("of", text, ("clean", "corrupt")), view.head.attention.param.update(of=text)))
     if "head" in shown:
         asked.use(lambda: view.open(shown["head"], look=at_hand(view.model) or view.placed in view.jobs.models))
 
 
-def _head(text: str) -> tuple[int, int]:
+def head_named(text: str) -> tuple[int, int]:
+    """The layer and head of a text.
+
+    Raises:
+        BadInput: When it is none.
+    """
     from workbench.channels.weights import parsed
 
     place = parsed(text)

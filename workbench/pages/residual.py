@@ -1,0 +1,153 @@
+"""The page of the residual stream: choose a prompt, press Show; every panel shares its layers and tokens.
+
+Text that comes from prompts is shown as it stands: panes of HTML get it escaped, widgets and figures treat it as text.
+"""
+
+from collections.abc import Mapping
+
+import panel as pn
+import panel_material_ui as pmui
+
+from workbench.pages import residual_words as words
+from workbench.pages.keys import Keys
+from workbench.pages.residual_cards import HeadLooks, cards
+from workbench.pages.shell import WIDE, Shell, line, opened
+from workbench.pages.shown import SIDE_BY_SIDE, paper
+from workbench.pages.sidebar import ModelAndTask
+from workbench.pages.words import baseline
+from workbench.views.residual import Residual
+from workbench.views.residual_address import restore, written
+
+# Panels that stand side by side where there is room.
+HALVES = ("norms", "cosines", "layers", "paths", "components")
+
+
+def page(view: Residual | None = None) -> pmui.Page:
+    """The page, set to what the URL of the session says."""
+    return opened(lambda: ResidualPage(view or Residual()))
+
+
+class ResidualPage(Shell):
+    """Layout of a Residual view."""
+
+    def __init__(self, view: Residual):
+        super().__init__(view, "Show", 110)
+        self.sidebar, self.cards, self.head = ModelAndTask(view), cards(view), HeadLooks(view)
+        self.keys = Keys(view.move, view.release)
+        self._setting = False
+        self.page = self._layout()
+        self._watch()
+        self._tell_status()
+        self._tell_baseline()
+        self._draw()
+
+    def _layout(self) -> pmui.Page:
+        self.prompt = pmui.Select(label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, **WIDE)
+        self.of = pmui.RadioButtonGroup(options=["clean", "corrupt", "difference"], value="clean", size="small", margin=0)
+        self.baseline, self.total, self.cell = line(), line(), line()
+        chooser = pmui.Row(self.prompt, self.of, margin=(6, 0), align="center", sx={"gap": "8px"}, **WIDE)
+        self.hint = paper(pn.pane.HTML(words.HINT, margin=0, **WIDE))
+        self.chosen = paper(self.cell)
+        self.cards["components"].card.insert(1, self.total)
+        sidebar = pmui.Column(*self.sidebar.objects, margin=(14, 14), **WIDE)
+        self.rows = [
+            self._row(self.cards["norms"].card, self.cards["cosines"].card), self.cards["lens"].card,
+            self._row(self.cards["layers"].card, self.cards["paths"].card),
+            self._row(self.cards["components"].card, self.head.card),
+        ]  # fmt: skip
+        self.panels = pmui.Column(self.chosen, *self.rows, margin=0, **WIDE)
+        return self._framed(
+            "Circuit workbench: residual stream", sidebar, self.ruler, self.keys, self._buttons(), self.baseline, chooser,
+            self.hint, self.panels,
+        )  # fmt: skip
+
+    def _row(self, *objects: pmui.Paper) -> pmui.FlexBox:
+        return pmui.FlexBox(*objects, gap="12px", flex_wrap="nowrap", align_items="stretch", margin=0, **WIDE)
+
+    def _watch(self) -> None:
+        view = self.view
+        self.run.on_click(lambda event: view.show())
+        self._watch_status("results", "reasons")
+        self.prompt.param.watch(lambda event: self._choose(prompt=self.prompt.options.index(event.new)), "value")
+        self.of.param.watch(lambda event: self._choose(of=event.new), "value")
+        view.param.watch(lambda *_: self._draw(), ["results", "reasons", "status", "norm", "cosine", "lens", "shares"])
+        view.param.watch(lambda *_: self._frame(), ["layer", "pos"])
+        view.param.watch(lambda *_: self._draw_head(), "head")
+        view.attention.param.watch(lambda *_: self._draw_head(), ["scores", "status"])
+        view.param.watch(lambda *_: self._tell_baseline(), "baseline")
+        view.param.watch(lambda *_: self._set_chooser(), ["prompt", "prompts", "of", "options"])
+        addressed = [
+            "model",
+            "task",
+            "options",
+            "prompt",
+            "of",
+            "points",
+            "norm",
+            "cosine",
+            "lens",
+            "shares",
+            "layer",
+            "pos",
+            "head",
+        ]
+        view.param.watch(lambda *_: self._address(), addressed)
+        # What is changed before the page has loaded never reaches the browser.
+        self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
+        self.page.param.watch(lambda *_: self._draw(), "dark_theme")
+
+    def _status(self) -> str:
+        return words.status(self.view)
+
+    def _written(self) -> dict[str, str]:
+        return written(self.view)
+
+    def _restore(self, query: Mapping[str, str]) -> None:
+        restore(self.view, query)
+        self.sidebar.show()
+
+    @property
+    def _halved(self) -> bool:
+        return self.across >= SIDE_BY_SIDE
+
+    def _draw(self) -> None:
+        """Draw every panel as the view has it."""
+        view = self.view
+        anything = bool(view.results or view.reasons or view.live)
+        self.hint.visible, self.panels.visible = not anything, anything
+        for row in self.rows:
+            if isinstance(row, pmui.FlexBox):
+                row.flex_direction = "row" if self._halved else "column"
+        for name, card in self.cards.items():
+            card.show(self.theme, self._width(self._halved and name in HALVES))
+        said = words.shares(view)
+        self.total.param.update(object=said, visible=bool(said))
+        self._draw_head()
+        self._set_chooser()
+        self._frame()
+
+    def _draw_head(self) -> None:
+        self.head.show(self.theme, self._width(self._halved))
+
+    def _frame(self) -> None:
+        """Frame the cell that is chosen, and say what is known of it."""
+        self.cell.object = words.chosen(self.view)
+        self.keys.active = self.view.layer is not None or self.view.head is not None
+        for card in self.cards.values():
+            card.frame()
+
+    def _set_chooser(self) -> None:
+        view = self.view
+        labels = view.labels
+        self._setting = True
+        self.prompt.param.update(options=labels, value=labels[min(view.prompt, len(labels) - 1)])
+        self.of.value = view.of
+        self._setting = False
+
+    def _choose(self, **chosen: str | int | None) -> None:
+        if not self._setting and all(value is not None for value in chosen.values()):
+            self.view.param.update(**chosen)
+
+    def _tell_baseline(self) -> None:
+        found = self.view.baseline
+        self.baseline.param.update(visible=found is not None, object="" if found is None else baseline(found))
