@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from tests.plots import samples
 from workbench.errors import BadInput
@@ -88,3 +89,34 @@ def test_tokens_are_cut_in_cells_only():
     (drawn,) = fig.data
     assert drawn.text[0][0] == "·" + "x" * 12 + "…"
     assert drawn.hovertext[0][0].endswith("·" + "x" * 40)
+
+
+def lens():
+    made = samples.readout()
+    dims = made.values.dims[:-1]
+    ranks = xr.DataArray(np.arange(21.0).reshape(3, 7) ** 4, dims=dims)
+    return made.replace(parts={**made.parts, "answer_rank": ranks, "kl": ranks / 1000})
+
+
+def test_a_part_over_the_cells_colours_the_table_and_stands_in_it():
+    fig = figure(lens(), by="answer_rank")
+    ranks = lens().parts["answer_rank"].values
+    assert np.allclose(fig.data[0].z, np.log10(1 + ranks))
+    assert fig.data[0].text[2][6] == "160k"
+    assert fig.data[0].text[0][3] == "81"
+    assert "<b>rank of the answer: 160,000</b>" in fig.data[0].hovertext[2][6]
+    assert " w" in fig.data[0].hovertext[2][6].replace("·", " ")
+    assert fig.data[0].colorbar.ticktext[:3] == ("0", "1", "10")
+    told = figure(lens(), by="kl")
+    assert np.allclose(told.data[0].z, ranks / 1000)
+    assert told.data[0].text[2][6] == "160"
+
+
+def test_where_there_is_no_room_for_numbers_the_cells_hold_none():
+    assert figure(lens(), by="kl", tall=20).data[0].text is None
+    assert figure(lens(), by="kl", width=330).data[0].text is None
+
+
+def test_a_part_that_is_not_over_the_cells_is_refused():
+    with pytest.raises(BadInput, match="by must be one of 'answer_rank', 'kl'; got 'token'"):
+        figure(lens(), by="token")

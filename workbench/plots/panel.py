@@ -1,5 +1,6 @@
 """One heatmap: its cells, the scale of its colours, and crosses where cells are missing."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,7 @@ class Scale:
         """The shades at the two ends of the scale."""
         sizes = np.abs(numbers[np.isfinite(numbers)])
         high = self.limit or float(sizes.max(initial=0)) or 1.0
-        high = float(self.shade(np.array(high)))
+        high = math.log10(1 + high) if self.log else high
         return (-high if self.centred else 0.0), high
 
     def ticks(self, high: int | float) -> dict:

@@ -57,6 +57,8 @@ class Residual(Asking):
         self._asked: dict[str, Question] = {}
         # Once shown, another prompt of the same model is shown too.
         self._shown = False
+        # How the jobs since Show have ended.
+        self._ends: set[str] = set()
         self._set()
         self.param.watch(lambda *_: self._set(), ["model", "task", "options", "rows", "prompt", "of", "points"])
 
@@ -139,6 +141,7 @@ class Residual(Asking):
             self.tell("error", str(problem))
             return
         self._shown = True
+        self._ends = set() if not self._several else self._ends
         store = self.store
         missing = {panel: one for panel, one in asked.items() if panel not in self.results and panel not in self._several}
         self.reasons = {panel: why for panel, why in self.reasons.items() if panel not in missing}
@@ -168,7 +171,8 @@ class Residual(Asking):
         if ended:
             self.reasons = {**self.reasons, **failed, **dict.fromkeys(stopped, "Stopped. Show goes on from there.")}
             self._take(self.results | done)
-        last = "failed" if failed else "stopped" if stopped else "done" if done else self.status
+        self._ends |= {state.status for state in ended.values()}
+        last = next((status for status in ("failed", "stopped", "done") if status in self._ends), self.status)
         self.param.update(**self._several.progress(last))
         for message in dict.fromkeys(failed.values()):
             self.tell("error", message)
