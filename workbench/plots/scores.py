@@ -11,12 +11,12 @@ import xarray as xr
 from workbench.errors import one_of
 from workbench.plots import text
 from workbench.plots import view as views
+from workbench.plots.along_layers import along_layers, over_layers
 from workbench.plots.axis import Axis, axis
 from workbench.plots.bars import bars
 from workbench.plots.components import components
 from workbench.plots.coordinates import coordinates, mapped
 from workbench.plots.grid import TALLEST, grid
-from workbench.plots.along_layers import along_layers, over_layers
 from workbench.plots.panel import Panel, Scale
 from workbench.plots.scatter import compared, scatter
 from workbench.plots.theme import colours, tone

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from workbench.views.asking import Asking
-from workbench.views.query import changed
+from workbench.views.query import changed, placed
 
 
 def link(page: str, view: Asking, more: Mapping[str, str]) -> str:
@@ -16,6 +16,7 @@ def link(page: str, view: Asking, more: Mapping[str, str]) -> str:
         more: Further settings of that page's URL.
     """
     said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
+    said |= placed(view)
     return f"{page}?{urlencode(said | dict(more))}"
 
 

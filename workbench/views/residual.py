@@ -19,6 +19,7 @@ from workbench.views.question import CUSTOM, Question, baseline_of
 from workbench.views.residual_cells import Place, component_of, labels_of, place_at, sizes_of, text_of
 from workbench.views.several import Several
 from workbench.views.stored import answers
+from workbench.views.working import SHARED
 
 # The panels in the order in which they are asked.
 PANELS = ("norms", "cosines", "lens", "components", "layers", "paths")
@@ -60,7 +61,9 @@ class Residual(Asking):
         # How the jobs since Show have ended.
         self._ends: set[str] = set()
         self._set()
-        self.param.watch(lambda *_: self._set(), ["model", "task", "options", "rows", "prompt", "of", "points"])
+        self.param.watch(
+            lambda *_: self._set(), ["model", "dtype", "device", "task", "options", "rows", "prompt", "of", "points"]
+        )
 
     @property
     def live(self) -> bool:
@@ -112,19 +115,19 @@ class Residual(Asking):
         reasons = {panel: why for panel, why in self.reasons.items() if panel not in gone} | self.unasked
         self.param.update(**self._several.progress(), reasons=reasons)
         self._take(kept | answers(self.store, new))
-        if self._shown and self.model in self.jobs.models:
+        if self._shown and self.placed in self.jobs.models:
             self.show()
 
     def _follow_prompts(self, before: Mapping[str, Question], asked: Mapping[str, Question]) -> None:
         """What belongs to prompts that are others now goes."""
         one, other = next(iter(before.values()), None), next(iter(asked.values()), None)
-        if one is None or other is None or one.model != other.model:
+        if one is None or other is None or one.placed != other.placed:
             self._shown = False
             self.head = None
         if one is None or other is None or one.pairs_key != other.pairs_key:
             self.param.update(prompts=[], baseline=None)
         self.attention.ask_about(other, self.count)
-        if self.head is not None and self.model in self.jobs.models:
+        if self.head is not None and self.placed in self.jobs.models:
             self.look()
 
     @property
@@ -146,15 +149,18 @@ class Residual(Asking):
         missing = {panel: one for panel, one in asked.items() if panel not in self.results and panel not in self._several}
         self.reasons = {panel: why for panel, why in self.reasons.items() if panel not in missing}
         for panel, one in missing.items():
-            self._several.ask(panel, one.model, f"run {one.key}", lambda model, job, one=one: one.answer(model, job, store))
+            self._several.ask(panel, one.placed, f"run {one.key}", lambda model, job, one=one: one.answer(model, job, store))
         if not self._several:
             self.status = "done"
         self.refresh()
 
     def stop(self) -> None:
-        """Stop all jobs within one batch; what they finished is kept."""
-        self._several.stop()
-        self.label = "Stopping …"
+        """Stop the jobs; what they finished is kept. Those that others wait for go on, without this page."""
+        if self._several.stop():
+            self.label = "Stopping …"
+            return
+        self.param.update(**self._several.progress("stopped"))
+        self.tell("info", SHARED)
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""

@@ -6,7 +6,7 @@ from typing import Any
 from workbench.errors import one_of
 from workbench.views import query as queries
 from workbench.views.heads_address import head_named
-from workbench.views.query import Query, at_hand, changed, count
+from workbench.views.query import Query, at_hand, changed, count, placed
 from workbench.views.residual import Residual
 
 CHOICES = ("of", "points", "norm", "cosine", "lens", "shares")
@@ -16,6 +16,7 @@ NUMBERS = ("layer", "pos")
 def written(view: Residual) -> dict[str, str]:
     """What the URL says: model, task, its options, the prompt, what each panel shows, the cell and the head chosen."""
     said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
+    said |= placed(view)
     said |= {"prompt": str(view.prompt)} if view.prompt else {}
     said |= {name: getattr(view, name) for name in CHOICES if getattr(view, name) != view.param[name].default}
     said |= {name: str(getattr(view, name)) for name in NUMBERS if getattr(view, name) is not None}
@@ -27,6 +28,7 @@ def restore(view: Residual, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
     asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
+    asked.placed(view)
     asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
     asked.fields("task", view.task_fields, view, "options")
     chosen: dict[str, Any] = {}
@@ -38,7 +40,7 @@ def restore(view: Residual, query: Mapping[str, str]) -> None:
     head: dict[str, tuple[int, int]] = {}
     asked.attempt("head", lambda text: head.update(head=head_named(text)))
     # Opening a link must not fetch a model.
-    if "head" in head and (at_hand(view.model) or view.model in view.jobs.models):
+    if "head" in head and (at_hand(view.model) or view.placed in view.jobs.models):
         asked.use(lambda: view.open(head["head"]))
     asked.tell(view)
 
