@@ -87,10 +87,7 @@ def report(results_or_sections: Result | Iterable[Any], path: str | os.PathLike,
     Raises:
         BadInput: When a section is none of these, or the file cannot be written.
     """
-    drawn: list[dict[str, Any]] = []
-    given = [results_or_sections] if isinstance(results_or_sections, Result) else list(results_or_sections)
-    body = [_section(*_as_section(one), drawn) for one in given]
-    page = _page(title, "\n".join(body), drawn)
+    page = report_page(results_or_sections, title=title)
     target = Path(path).expanduser()
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -103,6 +100,14 @@ def report(results_or_sections: Result | Iterable[Any], path: str | os.PathLike,
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
     return target
+
+
+def report_page(results_or_sections: Result | Iterable[Any], *, title: str = "Circuit report") -> str:
+    """The text of that file, see `report`."""
+    drawn: list[dict[str, Any]] = []
+    given = [results_or_sections] if isinstance(results_or_sections, Result) else list(results_or_sections)
+    body = [_section(*_as_section(one), drawn) for one in given]
+    return _page(title, "\n".join(body), drawn)
 
 
 def _as_section(one: Any) -> tuple[str, str, Any]:
@@ -143,20 +148,20 @@ def _figure(result: Result, drawn: list[dict[str, Any]]) -> str:
             "config": _CONFIG,
         }
     )
-    shown = _averaged(result)
+    shown = averaged(result)
     numbers = table(shown)
     kept = numbers.head(_MOST_ROWS)
     of = f"{len(numbers)} rows" if len(kept) == len(numbers) else f"the first {len(kept)} of {len(numbers)} rows"
-    averaged = "" if shown is result else ", mean over prompts with ± 1 s.e."
+    over = "" if shown is result else ", mean over prompts with ± 1 s.e."
     return (
         f'<figure aria-label="{html.escape(result.title)}">\n<div class="plot" id="figure-{len(drawn) - 1}"></div>\n'
-        f"<details><summary>Numbers ({of}{averaged}; unit: {html.escape(result.unit)})</summary>"
+        f"<details><summary>Numbers ({of}{over}; unit: {html.escape(result.unit)})</summary>"
         f"{_table([str(name) for name in kept.columns], kept.itertuples(index=False))}</details>\n"
         f"{_about(result)}</figure>"
     )
 
 
-def _averaged(result: Result) -> Result:
+def averaged(result: Result) -> Result:
     """What the figure shows of scores per prompt: their mean."""
     several = "prompt" in result.values.dims and len(result.values.dims) > 1
     return result.mean("prompt") if isinstance(result, Scores) and several else result
@@ -173,24 +178,27 @@ def _about(result: Result) -> str:
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     listed = [list(row) for row in rows]
-    numeric = [all(_is_number(row[i]) or row[i] is None for row in listed) for i in range(len(columns))]
+    numeric = [all(is_number(row[i]) or row[i] is None for row in listed) for i in range(len(columns))]
     marks = [' class="number"' if one else "" for one in numeric]
     head = "".join(f"<th{mark}>{html.escape(name)}</th>" for mark, name in zip(marks, columns, strict=True))
     lines = (
-        "".join(f"<td{mark}>{html.escape(_cell(value))}</td>" for mark, value in zip(marks, row, strict=True)) for row in listed
+        "".join(f"<td{mark}>{html.escape(cell_text(value))}</td>" for mark, value in zip(marks, row, strict=True))
+        for row in listed
     )
     body = "\n".join(f"<tr>{line}</tr>" for line in lines)
     return f'<div class="rows"><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a cell of a table is a number; a truth value is none."""
     return hasattr(value, "__float__") and not isinstance(value, (str, bool))
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """A cell of a table as it is shown."""
     if value is None:
         return ""
-    if not _is_number(value) or hasattr(value, "__index__"):
+    if not is_number(value) or hasattr(value, "__index__"):
         return str(value)
     return "not computed" if value != value else f"{float(value):.6g}"
 

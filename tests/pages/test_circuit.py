@@ -28,11 +28,11 @@ def test_the_page_keeps_the_size_when_it_is_drawn_again_and_shows_no_network_wit
     page.ruler.pixels = 700
     page.page.dark_theme = True
     assert (view.size, page.size.slider.value) == (60, 60)
-    assert "60 edges asked for" in page.map.figure
-    assert '"x0":60' in page.size.curve.figure
+    assert "60 edges asked for" in page.map.chart.figure
+    assert '"x0":60' in page.size.curve.chart.figure
     assert not pruned("top", 3, True).any()
     page.size.slider.value = 3
-    assert not page.map.visible
+    assert not page.map.chart.visible
     assert "3 edges asked for, 0 kept after pruning: none lies on a path" in page.size.says.object
 
 
@@ -44,7 +44,7 @@ def test_an_unfinished_circuit_is_a_network_without_a_slider(view):
     view.param.update(result=scored(scores, nan="not yet"), whole=False)
     assert not page.size.chooser.visible
     assert not page.size.card.visible
-    assert page.map.visible
+    assert page.map.chart.visible
 
 
 def test_scores_alone_have_a_slider_and_no_curve(view):

@@ -261,7 +261,7 @@ def test_what_is_said_is_safe(tmp_path):
     for said in (words.nested(view.nested), words.found(result), words.measures({HOSTILE: 0.5}, HOSTILE, {HOSTILE: HOSTILE})):
         assert "<img" not in said
         assert "&lt;img" in said
-    assert DynamicsPage(view).nested.loss.visible is False
+    assert DynamicsPage(view).nested.loss.chart.visible is False
 
 
 def test_the_words_follow_the_numbers():

@@ -10,7 +10,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import channel_words as words
-from workbench.pages.chart import Chart
+from workbench.pages.menu import Menu, Panel, menued
 from workbench.pages.pair import Bars, framed
 from workbench.pages.ruler import Ruler
 from workbench.pages.scale import Scale
@@ -38,8 +38,8 @@ class ChannelsPage(Shell):
     def __init__(self, view: Channels):
         super().__init__(view, "Find channels", 170)
         self.sidebar, self.bars, self.scale = ModelAndTask(view), Bars(view), Scale(view)
-        self.layers, self.heads = Chart(self._layers_clicked), Chart(self._heads_clicked)
-        self.table = Table(self._row_clicked)
+        self.layers, self.heads = Panel(self._layers_clicked), Panel(self._heads_clicked)
+        self.table, self.menu = Table(self._row_clicked), Menu()
         self.page = self._layout()
         self._watch()
         self._tell_status()
@@ -55,8 +55,9 @@ class ChannelsPage(Shell):
         )  # fmt: skip
         self.hint, self.about = pn.pane.HTML(words.HINT, margin=0, sizing_mode="stretch_width"), line()
         self.hint_card = paper(self.hint)
-        self.layers_card, self.heads_says = paper(self.layers), line()
-        self.heads_card, self.table_card = paper(self.heads_says, self.heads), paper(self.about, self.table)
+        self.layers_card, self.heads_says = paper(self.layers.box), line()
+        self.heads_card = paper(self.heads_says, self.heads.box)
+        self.table_card = paper(menued(self.menu, self.about, self.table))
         right = pmui.Column(self.table_card, self.heads_card, sizing_mode="stretch_width", margin=0)
         self.maps = framed(self.layers_card, right)
         self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
@@ -114,11 +115,13 @@ class ChannelsPage(Shell):
         self.hint_card.visible = view.layers is None
         self.maps.visible = view.layers is not None
         self.maps.flex_direction = "row" if halved else "column"
-        self.layers.show(self._map(view.layers, view.between))
+        self.layers.show(self._map(view.layers, view.between), view.layers)
         pair, chosen = view.pair, None
         if pair.writer and view.between == (pair.writer[0], pair.reader[0]):
             chosen = (pair.writer[1], pair.reader[1])
-        self.heads.show(self._map(view.block, chosen))
+        block = view.block
+        self.heads.show(self._map(block, chosen), block)
+        self.menu.show(view.channels, view.rows)
         self.heads_says.object = words.heads(view)
         self.about.object = words.table(view)
         self.table_card.visible = view.channels is not None or view.status in ("queued", "running")

@@ -20,12 +20,6 @@ _STYLE = """
 .plotly .main-svg .draglayer { pointer-events: all; }
 .plotly .cursor-crosshair, .plotly .nsewdrag { cursor: default; }
 :host(.clicks) .plotly .nsewdrag { cursor: pointer; }
-.plotly .modebar-container { position: absolute; top: 0; right: 0; width: 100%; }
-.plotly .modebar { position: absolute; top: 2px; right: 2px; opacity: 0; transition: opacity .2s; }
-.plotly:hover .modebar { opacity: 1; }
-.plotly .modebar-group { display: inline-block; padding-left: 8px; }
-.plotly .modebar-btn { position: relative; padding: 3px 4px; cursor: pointer; background: none; border: 0; }
-.plotly .modebar-btn svg { position: relative; top: 2px; height: 1em; width: 1em; }
 """
 
 
@@ -43,13 +37,19 @@ class Chart(pn.custom.JSComponent):
         LINKED
         + """
     const config = {
-      displaylogo: false, responsive: false, doubleClick: false,
-      modeBarButtons: [["toImage"]], toImageButtonOptions: {scale: 2},
+      displaylogo: false, responsive: false, doubleClick: false, displayModeBar: false,
     }
     export function render({model, el}) {
       const box = document.createElement("div")
       const link = linked(model, box)
-      let clicks = 0
+      let clicks = 0, scale = 1
+      const grow = () => {
+        const more = (side) => (scale > 1 ? `${(scale - 1) * parseFloat(box.style[side] || 0)}px` : "")
+        Object.assign(box.style, {
+          transform: scale > 1 ? `scale(${scale})` : "", transformOrigin: "0 0",
+          marginBottom: more("height"), marginRight: more("width"),
+        })
+      }
       const draw = async () => {
         if (!model.figure) {
           Plotly.purge(box)
@@ -60,6 +60,7 @@ class Chart(pn.custom.JSComponent):
         const made = JSON.parse(model.figure)
         box.style.width = made.layout.width + "px"
         box.style.height = made.layout.height + "px"
+        grow()
         await Plotly.react(box, made.data, made.layout, config)
         link.drawn(made.layout)
         if (box.on && box.data && !box.listens) {
@@ -72,6 +73,8 @@ class Chart(pn.custom.JSComponent):
           })
         }
       }
+      // The menu asks for another scale while its panel fills the window.
+      box.addEventListener("scaled", (event) => { scale = event.detail; grow() })
       model.on("figure", draw)
       model.on("cell", link.frame)
       model.on("after_render", draw)

@@ -6,7 +6,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import words
-from workbench.pages.chart import Chart
+from workbench.pages.menu import Panel
 from workbench.pages.shown import drawn, paper
 from workbench.result import Result
 from workbench.views.circuit_size import CircuitSize
@@ -29,9 +29,9 @@ class Size:
         )  # fmt: skip
         self.says = pn.pane.HTML("", margin=(2, 0), sizing_mode="stretch_width")
         self.chooser = pmui.Column(self.slider, self.says, sizing_mode="stretch_width", margin=0)
-        self.curve = Chart()
+        self.curve = Panel()
         self.summary = pn.pane.HTML("", margin=0, sizing_mode="stretch_width")
-        self.card = paper(self.curve, self.summary)
+        self.card = paper(self.curve.box, self.summary)
         self.slider.param.watch(self._moved, "value")
 
     def show(self, theme: str, width: int | float) -> None:
@@ -50,7 +50,8 @@ class Size:
         self.slider.value = asked
         self._setting = False
         self.says.object = words.size(sizes, asked)
-        self.curve.show(None if sizes.curve is None else drawn(sizes.curve, theme, width, log=True, mark=asked))
+        curve = sizes.curve
+        self.curve.show(None if curve is None else drawn(curve, theme, width, log=True, mark=asked), curve)
 
     def _moved(self, event: Any) -> None:
         if not self._setting and event.new is not None:

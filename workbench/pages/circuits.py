@@ -10,8 +10,8 @@ import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import words
-from workbench.pages.chart import Chart
 from workbench.pages.circuit import Size, network
+from workbench.pages.menu import Panel
 from workbench.pages.ruler import Ruler
 from workbench.pages.shell import WIDE, Shell, line, opened
 from workbench.pages.shown import SIDE_BY_SIDE, TopCells, drawn, marked, paper
@@ -37,7 +37,7 @@ class CircuitsPage(Shell):
     def __init__(self, view: Circuits):
         super().__init__(view, "Run", 110)
         self.sidebar, self.stored, self.top = Sidebar(view), Stored(view), TopCells(view)
-        self.map, self.attention, self.size = Chart(self._clicked), Chart(), Size(view)
+        self.map, self.attention, self.size = Panel(self._clicked), Panel(), Size(view)
         self.baseline = line()
         self.page = self._layout()
         self._watch()
@@ -47,10 +47,10 @@ class CircuitsPage(Shell):
 
     def _layout(self) -> pmui.Page:
         self.hint = pn.pane.HTML(margin=0, sizing_mode="stretch_width")
-        self.map_card = paper(self.hint, self.size.chooser, self.map)
+        self.map_card = paper(self.hint, self.size.chooser, self.map.box)
         self.chooser = self._chooser()
         self.looks = line()
-        self.attention_card = paper(self.chooser, self.looks, self.attention)
+        self.attention_card = paper(self.chooser, self.looks, self.attention.box)
         self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
         self.beside = pmui.Column(self.size.card, self.anchor, self.attention_card, self.top.card, margin=0, **WIDE)
         self.figures = pmui.FlexBox(
@@ -123,7 +123,8 @@ class CircuitsPage(Shell):
         if result is None:
             self.hint.object = words.hint(view)
         self._draw_map()
-        self.attention.show(None if looked.scores is None else drawn(looked.scores, self.theme, self._width(halved)))
+        attention = None if looked.scores is None else drawn(looked.scores, self.theme, self._width(halved))
+        self.attention.show(attention, looked.scores, view.rows)
         self.chooser.visible = looked.layer is not None
         self.looks.object = words.looks(view)
         self.looks.visible = bool(self.looks.object)
@@ -133,7 +134,7 @@ class CircuitsPage(Shell):
         """Draw the map, and what stands beside a network."""
         shown, width = self.view.shown, self._width(self._halved)
         self.size.show(self.theme, width)
-        self.map.show(None if shown is None else self._map(shown, width))
+        self.map.show(None if shown is None else self._map(shown, width), shown, self.view.rows)
 
     def _map(self, result: Result, width: int | float) -> Any:
         looked = self.view.attention

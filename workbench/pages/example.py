@@ -5,7 +5,7 @@ from typing import Any
 import panel_material_ui as pmui
 
 from workbench.pages import dynamics_words as words
-from workbench.pages.chart import Chart
+from workbench.pages.menu import Panel
 from workbench.pages.pair import framed
 from workbench.pages.scale import GROUND
 from workbench.pages.shell import line
@@ -37,11 +37,11 @@ class Course(Stepped):
             sx={"& button": {"whiteSpace": "nowrap"}},
         )
         self.says = line()
-        self.course, self.looks, self.table = Chart(self._clicked), Chart(), line()
+        self.course, self.looks, self.table = Panel(self._clicked), Panel(), line()
         self.chooser = framed(self.slider, self.of)
         self.always = pmui.Column(self.chooser, self.says, sizing_mode="stretch_width", margin=0)
-        left = pmui.Column(self.course, self.table, sizing_mode="stretch_width", margin=0)
-        self.figures = framed(left, self.looks)
+        left = pmui.Column(self.course.box, self.table, sizing_mode="stretch_width", margin=0)
+        self.figures = framed(left, self.looks.box)
         about = heading("A network learns to learn in context"), quiet(words.EXAMPLE)
         self.cards = [paper(*about, self.always, self.figures)]
         self.slider.param.watch(self._moved, "value")
@@ -83,5 +83,5 @@ class Course(Stepped):
             if step not in self._made:
                 self._made[step] = self._looked(step, self._half)
             self._course.update_shapes({"x0": step, "x1": step}, {"name": "mark"})
-            self.course.show(self._course)
-            self.looks.show(self._made[step])
+            self.course.show(self._course, self._view.course)
+            self.looks.show(self._made[step], self._view.attention(step))

@@ -5,7 +5,7 @@ from typing import Any
 import panel_material_ui as pmui
 
 from workbench.pages import dynamics_words as words
-from workbench.pages.chart import Chart
+from workbench.pages.menu import Panel
 from workbench.pages.pair import framed
 from workbench.pages.scale import GROUND
 from workbench.pages.shell import line
@@ -36,13 +36,13 @@ class Formation(Stepped):
             margin=(0, 16, 4, 12), sizing_mode="stretch_width",
         )  # fmt: skip
         self.says, self.table, self.ref = line(), line(), line()
-        self.shares, self.losses = Chart(self._clicked), Chart(self._clicked)
-        self.looks = (Chart(), Chart())
+        self.shares, self.losses = Panel(self._clicked), Panel(self._clicked)
+        self.looks = (Panel(), Panel())
         self.chooser = framed(self.slider, self.model)
         self.always = pmui.Column(self.chooser, self.says, sizing_mode="stretch_width", margin=0)
-        left = pmui.Column(self.shares, self.table, sizing_mode="stretch_width", margin=0)
-        self.heads = framed(*self.looks)
-        right = pmui.Column(self.heads, self.losses, self.ref, sizing_mode="stretch_width", margin=0)
+        left = pmui.Column(self.shares.box, self.table, sizing_mode="stretch_width", margin=0)
+        self.heads = framed(*(chart.box for chart in self.looks))
+        right = pmui.Column(self.heads, self.losses.box, self.ref, sizing_mode="stretch_width", margin=0)
         self.figures = framed(left, right)
         about = heading("An induction circuit forms"), quiet(words.LANGUAGE)
         self.cards = [paper(*about, self.always, self.figures)]
@@ -93,11 +93,12 @@ class Formation(Stepped):
         self.says.object = f'<span style="font-size:14px">{words.forming(view)}</span>'
         self.table.object = words.measures(view.told(view.step), f"step {view.step:,}", view.curve.notes)
         self.ref.object = words.reference(view)
-        for chart, curve in zip((self.shares, self.losses), self._curves, strict=False):
+        of = (self.shares, view.curve), (self.losses, view.losses)
+        for (chart, result), curve in zip(of, self._curves, strict=False):
             curve.update_shapes({"x0": view.step, "x1": view.step}, {"name": "mark"})
-            chart.show(curve)
+            chart.show(curve, result)
         if self._curves:
             for chart, found in zip(self.looks, view.attention(view.step), strict=True):
                 made = drawn(found, self._theme, self._half / 2 if self._beside else self._half, limit=1)
                 # Shares of attention from none to all need no scale beside them; its room goes to the cells.
-                chart.show(made.update_traces(showscale=False).update_layout(margin_r=8, height=SMALL))
+                chart.show(made.update_traces(showscale=False).update_layout(margin_r=8, height=SMALL), found)

@@ -6,7 +6,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import heads_words as words
-from workbench.pages.chart import Chart
+from workbench.pages.menu import Panel
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper
 from workbench.result import Readout
@@ -28,13 +28,13 @@ class HeadCards:
         self.summary = paper(pmui.Row(self.says, self.close, margin=0, align="start", **WIDE), self.measures)
         self.prompt = pmui.Select(label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, **WIDE)
         self.of = pmui.RadioButtonGroup(options=["clean", "corrupt"], value="clean", size="small", margin=0)
-        self.attention, self.writes = Chart(), Chart()
+        self.attention, self.writes = Panel(), Panel()
         chooser = pmui.Row(self.prompt, self.of, margin=(6, 0), align="center", sx={"gap": "8px"}, **WIDE)
         self.looked = paper(
-            heading("Where it looks on a prompt", "a row is the token that looks"), chooser, self.looks, self.attention
+            heading("Where it looks on a prompt", "a row is the token that looks"), chooser, self.looks, self.attention.box
         )
         about = "↑ raises, ↓ lowers these tokens: as it looks, and as if it looked at one token alone"
-        self.wrote = paper(heading("What it writes", about), self.writes)
+        self.wrote = paper(heading("What it writes", about), self.writes.box)
         self.column = pmui.Column(self.summary, self.looked, self.wrote, margin=0, **WIDE)
         self.close.on_click(lambda event: view.close())
         self.prompt.param.watch(lambda event: self._look(prompt=self.prompt.options.index(event.new)), "value")
@@ -59,8 +59,9 @@ class HeadCards:
         if shown == self._shown:
             return
         self._shown = shown
-        self.attention.show(None if looked is None else drawn(looked, theme, width))
-        self.writes.show(None if wrote is None else drawn(_fitting(wrote, width), theme, width))
+        rows = self._view.rows
+        self.attention.show(None if looked is None else drawn(looked, theme, width), looked, rows)
+        self.writes.show(None if wrote is None else drawn(_fitting(wrote, width), theme, width), wrote, rows)
 
     def _set_chooser(self) -> None:
         looked = self._view.head.attention

@@ -10,9 +10,9 @@ import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import heads_words as words
-from workbench.pages.chart import Chart
 from workbench.pages.head import HeadCards
 from workbench.pages.heads_table import TableCard
+from workbench.pages.menu import Panel
 from workbench.pages.pair import framed
 from workbench.pages.ruler import Ruler
 from workbench.pages.shell import Shell, line, opened
@@ -41,7 +41,7 @@ class HeadsPage(Shell):
         super().__init__(view, "Find heads", 150)
         self.sidebar, self.options = ModelAndTask(view), Settings(view, "params", ("examples",))
         self.table, self.head = TableCard(view, self._to_head), HeadCards(view)
-        self.map = Chart(self._cell_clicked)
+        self.map = Panel(self._cell_clicked)
         self.page = self._layout()
         self._watch()
         self._tell_status()
@@ -58,7 +58,7 @@ class HeadsPage(Shell):
         )  # fmt: skip
         self.hint_card, self.baseline = paper(pn.pane.HTML(words.HINT, margin=0, **WIDE)), line()
         self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
-        self.map_card = paper(self.map)
+        self.map_card = paper(self.map.box)
         self.middle = framed(self.map_card, self.head.column)
         return self._framed(
             "Circuit workbench: heads", sidebar, self.ruler, self._buttons(), self.baseline, self.hint_card, self.anchor,
@@ -125,7 +125,8 @@ class HeadsPage(Shell):
         self.map_card.styles = {"position": "sticky", "top": "8px"} if self._halved else {}
         scores = view.map
         made = None if scores is None else drawn(scores, self.theme, self._width(self._halved))
-        self.map.show(made if made is None or view.head.head is None else boxed(made, *view.head.head, self.theme))
+        made = made if made is None or view.head.head is None else boxed(made, *view.head.head, self.theme)
+        self.map.show(made, scores, view.rows)
         self.head.tell(self.theme)
 
     def _tell_baseline(self) -> None:

@@ -6,7 +6,7 @@ import panel_material_ui as pmui
 
 from workbench.pages import dynamics_words as words
 from workbench.pages.beside import Beside
-from workbench.pages.chart import Chart
+from workbench.pages.menu import Panel
 from workbench.pages.pair import framed
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper, quiet
@@ -36,8 +36,8 @@ class Descent:
         self._theme, self._width = "", 1000.0
         self._soon = Soon(lambda **state: view.param.update(**state))
         self.sliders = {name: self._slider(name, *shown) for name, shown in SLIDERS.items()}
-        self.says, self.loss, self.shares = line(), Chart(), Chart()
-        self.drawn = framed(self.loss, self.shares)
+        self.says, self.loss, self.shares = line(), Panel(), Panel()
+        self.drawn = framed(self.loss.box, self.shares.box)
         self.halves = Beside([*map(self._example, EXAMPLES), *self.sliders.values()], [self.says, self.drawn])
         self.cards = [paper(heading("Why all at once?", "three nested logits"), quiet(words.NESTED), self.halves.box)]
 
@@ -74,8 +74,8 @@ class Descent:
         self._setting = False
         self.says.object = f'<div style="font-size:14px;min-height:42px">{words.nested(view)}</div>'
         if view.path is None or not self._theme:
-            self.loss.show(None)
-            self.shares.show(None)
+            self.loss.show(None, None)
+            self.shares.show(None, None)
             return
         pair = self._width >= 880
         self.drawn.flex_direction = "row" if pair else "column"
@@ -85,4 +85,4 @@ class Descent:
             made = drawn(curve, self._theme, width)
             if half:
                 named(made, half, f"P one half, step {half:,}", self._theme)
-            chart.show(made)
+            chart.show(made, curve)

@@ -6,7 +6,7 @@ from typing import Any
 import panel_material_ui as pmui
 
 from workbench.pages import channel_words as words
-from workbench.pages.chart import Chart
+from workbench.pages.menu import Panel
 from workbench.pages.shell import line
 from workbench.pages.shown import boxed, drawn, heading, paper
 from workbench.result import Scores
@@ -25,8 +25,8 @@ class Bars:
         self.reader = pmui.TextInput(label="Reader", placeholder="9.1", **FIELD)
         self.button = pmui.Button(label="Show", variant="outlined", size="small", width=80, margin=0)
         self.says, self.why = line(), line()
-        self.scores, self.effects = Chart(self._clicked), Chart(self._clicked)
-        self.bars = framed(self.scores, pmui.Column(self.why, self.effects, sizing_mode="stretch_width", margin=0))
+        self.scores, self.effects = Panel(self._clicked), Panel(self._clicked)
+        self.bars = framed(self.scores.box, pmui.Column(self.why, self.effects.box, sizing_mode="stretch_width", margin=0))
         fields = pmui.Row(
             self.writer, self.reader, self.button, self.says, margin=(6, 0), align="center", sx={"gap": "8px"},
             sizing_mode="stretch_width",
@@ -54,7 +54,7 @@ class Bars:
                 field.param.update(value=name, value_input=name)
         self.bars.visible = known.scores is not None or known.effects is not None
         for chart, scores in ((self.scores, known.scores), (self.effects, known.effects)):
-            chart.show(None if scores is None else self._bars(scores, theme, width))
+            chart.show(None if scores is None else self._bars(scores, theme, width), scores, self._view.rows)
 
     def _bars(self, scores: Scores, theme: str, width: int | float) -> Any:
         chosen = self._view.pair.component

@@ -5,7 +5,7 @@ from typing import Any
 import panel_material_ui as pmui
 
 from workbench.pages import channel_words as words
-from workbench.pages.chart import Chart
+from workbench.pages.menu import BESIDE, Panel
 from workbench.pages.pair import framed
 from workbench.pages.shell import THEME, line
 from workbench.pages.shown import drawn, heading, paper
@@ -27,7 +27,7 @@ class Scale:
 
     def __init__(self, view: Channels):
         self._view, self._shown, self._setting = view, None, False
-        self._made: dict[str, Any] = {}
+        self._made: dict[str, tuple[Any, Any]] = {}
         self._theme, self._width, self._halved = "light", 1000.0, True
         self.slider = pmui.FloatSlider(
             label="α, the factor on what the component writes at END", start=LEAST, end=MOST, step=STEP, value=1,
@@ -38,9 +38,9 @@ class Scale:
             label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, sizing_mode="stretch_width"
         )
         self.says = line()
-        self.looks, self.logits, self.answers, self.leaning = Chart(), Chart(), Chart(), Chart()
+        self.looks, self.logits, self.answers, self.leaning = Panel(), Panel(), Panel(), Panel()
         self.chooser = framed(self.slider, self.prompt)
-        self.at, self.over = framed(self.looks, self.logits), framed(self.answers, self.leaning)
+        self.at, self.over = framed(self.looks.box, self.logits.box), framed(self.answers.box, self.leaning.box)
         self.always = pmui.Column(self.chooser, self.says, sizing_mode="stretch_width", margin=0)
         self.card = paper(
             heading("The component's scale", "drag to say it louder, quieter or the other way round"),
@@ -66,7 +66,8 @@ class Scale:
         }
         # Side by side, all in a row share its width evenly unless it is said otherwise.
         for chart, share in ((self.looks, TOKENS), (self.logits, 1 - TOKENS)):
-            chart.styles = {"flex": f"0 0 {share * (width - 12):.0f}px"} if halved else {}
+            flex = {"flex": f"0 0 {share * (width - 12):.0f}px"} if halved else {}
+            chart.box.styles = BESIDE | flex
         # While another component is computed the page must not jump.
         self.card.min_height = HEIGHT if pair.scaled is not None or pair.live else None
         shown = (id(pair.scaled), theme, width, halved)
@@ -77,7 +78,7 @@ class Scale:
             if pair.scaled is not None:
                 half = (width - 12) / 2 if halved else width
                 of = {"answers": pair.scaled.answers(), "leaning": pair.scaled.leaning()}
-                self._made = {name: drawn(curve, theme, half, mark=pair.alpha) for name, curve in of.items()}
+                self._made = {name: (drawn(curve, theme, half, mark=pair.alpha), curve) for name, curve in of.items()}
         self.move()
 
     def move(self) -> None:
@@ -92,9 +93,9 @@ class Scale:
         if pair.scaled is None:
             return
         for name, chart in (("answers", self.answers), ("leaning", self.leaning)):
-            made = self._made[name]
+            made, curve = self._made[name]
             made.update_shapes({"x0": pair.alpha, "x1": pair.alpha}, {"name": "mark"})
-            chart.show(made)
+            chart.show(made, curve)
         prompt, scaled, whole = min(pair.prompt, len(prompts) - 1), pair.scaled, self._width
         left = right = whole
         if self._halved:
@@ -107,8 +108,8 @@ class Scale:
             "looks": float(scaled.attention[:, prompt].max()) or 1.0,
             "logits": float(abs(scaled.items[:, prompt]).max()) or 1.0,
         }
-        self.looks.show(drawn(looks, self._theme, left, limit=ends["looks"], numbers=wide))
-        self.logits.show(drawn(logits, self._theme, right, limit=ends["logits"], numbers=True))
+        self.looks.show(drawn(looks, self._theme, left, limit=ends["looks"], numbers=wide), looks)
+        self.logits.show(drawn(logits, self._theme, right, limit=ends["logits"], numbers=True), logits)
 
     def _set(self, **state: Any) -> None:
         if not self._setting and all(value is not None for value in state.values()):

@@ -7,8 +7,8 @@ import panel_material_ui as pmui
 
 from workbench.pages import dynamics_words as words
 from workbench.pages.beside import Beside
-from workbench.pages.chart import Chart
 from workbench.pages.form import FIRST_OF_STUDY
+from workbench.pages.menu import Panel
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper
 from workbench.pages.sidebar import SMALL, Settings
@@ -34,8 +34,8 @@ class Train:
         self.study = pmui.Select(label="Study", options=options, value=view.study, **SMALL)
         self.params = Settings(view, "params", FIRST_OF_STUDY)
         self.hint = pn.pane.HTML("", margin=0, sizing_mode="stretch_width")
-        self.about, self.says, self.figure, self.table = line(), line(), Chart(), line()
-        shown = [buttons, self.hint, self.says, self.figure, self.table]
+        self.about, self.says, self.figure, self.table = line(), line(), Panel(), line()
+        shown = [buttons, self.hint, self.says, self.figure.box, self.table]
         self.halves = Beside([self.study, self.about, self.params.column], shown)
         card = paper(heading("Train networks of your own", "on this machine; the result is kept"), self.halves.box)
         self.cards = [card, Stored(view, "click a row to reopen it; nothing is trained", HEAD, _row).card]
@@ -70,7 +70,7 @@ class Train:
             last = result.values.isel(step=-1)
             told = dict(zip(last.series.values.tolist(), last.values.tolist(), strict=True))
             self.table.object = words.measures(told, f"step {int(last.step):,}", result.notes)
-        self.figure.show(self._drawn(result) if result is not None and self._theme else None)
+        self.figure.show(self._drawn(result) if result is not None and self._theme else None, result)
 
     def _drawn(self, result: Any) -> Any:
         if not isinstance(result, Curve):
