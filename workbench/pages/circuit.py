@@ -8,12 +8,8 @@ import panel_material_ui as pmui
 from workbench.pages import words
 from workbench.pages.menu import Panel
 from workbench.pages.shown import drawn, paper
-from workbench.result import Result
 from workbench.views.circuit_size import CircuitSize
 from workbench.views.circuits import Circuits
-
-# More edges than this are a tangle.
-DRAWN = 100
 
 
 class Size:
@@ -56,10 +52,3 @@ class Size:
     def _moved(self, event: Any) -> None:
         if not self._setting and event.new is not None:
             self._view.resize(event.new)
-
-
-def network(result: Result, theme: str, width: int | float) -> Any | None:
-    """The network of a Circuit for the page; None where it keeps no edge."""
-    if "kept" in result.parts and not result.parts["kept"].values.any():
-        return None
-    return drawn(result, theme, width, top=DRAWN)

@@ -10,8 +10,10 @@ import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import words
-from workbench.pages.circuit import Size, network
-from workbench.pages.menu import Panel
+from workbench.pages.circuit import Size
+from workbench.pages.live import LiveCard
+from workbench.pages.menu import Menu, Panel, menued
+from workbench.pages.network import NetworkPane
 from workbench.pages.ruler import Ruler
 from workbench.pages.shell import WIDE, Shell, line, opened
 from workbench.pages.shown import SIDE_BY_SIDE, TopCells, drawn, marked, paper
@@ -38,6 +40,8 @@ class CircuitsPage(Shell):
         super().__init__(view, "Run", 110)
         self.sidebar, self.stored, self.top = Sidebar(view), Stored(view), TopCells(view)
         self.map, self.attention, self.size = Panel(self._clicked), Panel(), Size(view)
+        self.network, self.live = NetworkPane(view), LiveCard(view)
+        self.network_menu = Menu()
         self.baseline = line()
         self.page = self._layout()
         self._watch()
@@ -47,12 +51,15 @@ class CircuitsPage(Shell):
 
     def _layout(self) -> pmui.Page:
         self.hint = pn.pane.HTML(margin=0, sizing_mode="stretch_width")
-        self.map_card = paper(self.hint, self.size.chooser, self.map.box)
+        network = menued(self.network_menu, self.network.pane)
+        self.map_card = paper(self.hint, self.size.chooser, self.map.box, network)
         self.chooser = self._chooser()
         self.looks = line()
         self.attention_card = paper(self.chooser, self.looks, self.attention.box)
         self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
-        self.beside = pmui.Column(self.size.card, self.anchor, self.attention_card, self.top.card, margin=0, **WIDE)
+        self.beside = pmui.Column(
+            self.live.card, self.size.card, self.anchor, self.attention_card, self.top.card, margin=0, **WIDE
+        )
         self.figures = pmui.FlexBox(
             self.map_card, self.beside, gap="12px", flex_wrap="nowrap", align_items="flex-start",
             sizing_mode="stretch_width", margin=0,
@@ -83,6 +90,7 @@ class CircuitsPage(Shell):
         view.attention.param.watch(lambda *_: self._set_chooser(), ["head", "heads", "prompt", "prompts", "of"])
         addressed = ["model", "task", "method", "options", "params", "whole", "size"]
         view.param.watch(lambda *_: self._address(), addressed)
+        view.ablation.param.watch(lambda *_: self._address(), ["place", "replaced"])
         view.attention.param.watch(lambda *_: self._address(), ["layer", "head", "prompt", "of"])
         # What is changed before the page has loaded never reaches the browser.
         self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
@@ -131,15 +139,17 @@ class CircuitsPage(Shell):
         self.top.show(result if view.whole else None)
 
     def _draw_map(self) -> None:
-        """Draw the map, and what stands beside a network."""
+        """Draw the map, or the network and what stands beside it."""
         shown, width = self.view.shown, self._width(self._halved)
         self.size.show(self.theme, width)
-        self.map.show(None if shown is None else self._map(shown, width), shown, self.view.rows)
+        self.network.show(self.theme, width)
+        self.network_menu.show(shown if self.network.pane.visible else None, self.view.rows)
+        made = None if shown is None or isinstance(shown, Circuit) else self._map(shown, width)
+        self.map.show(made, shown, self.view.rows)
 
     def _map(self, result: Result, width: int | float) -> Any:
-        looked = self.view.attention
-        made = network(result, self.theme, width) if isinstance(result, Circuit) else drawn(result, self.theme, width)
-        if made is None or looked.layer is None:
+        looked, made = self.view.attention, drawn(result, self.theme, width)
+        if looked.layer is None:
             return made
         return marked(made, Cell(looked.layer, looked.head, self.view.pos), self.theme)
 

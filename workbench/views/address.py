@@ -9,6 +9,9 @@ from workbench.views.circuits import Circuits
 from workbench.views.query import Query, at_hand, changed, count, placed
 from workbench.views.question import CUSTOM
 
+# Letters of a list of interventions.
+LONGEST = 1500
+
 
 def written(view: Circuits) -> dict[str, str]:
     """What the URL says: model, task, method, their settings, the cell, prompt and size chosen, the key of the result."""
@@ -18,6 +21,8 @@ def written(view: Circuits) -> dict[str, str]:
     if view.key:
         said["result"] = view.key
         said |= {"size": str(view.size)} if view.size is not None else {}
+        said |= {"at": view.ablation.place} if view.ablation.place else {}
+        said |= {"live": view.ablation.written} if view.ablation.replaced else {}
         if looked.layer is not None:
             said |= {"layer": str(looked.layer), "head": str(looked.head)}
             said |= {"prompt": str(looked.prompt)} if looked.prompt else {}
@@ -37,6 +42,8 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
     asked.fields("task", view.task_fields, view, "options")
     asked.fields("method", view.method_fields, view, "params")
     _look(view, asked)
+    asked.attempt("at", view.ablation.look)
+    asked.attempt("live", lambda text: view.ablation.restore(text, at_hand(view.model)), LONGEST)
     asked.tell(view)
 
 

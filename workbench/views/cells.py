@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workbench.graph import graph_from
+from workbench.graph import Graph, graph_from
 from workbench.plots import rows
 from workbench.plots.text import safe, visible
 from workbench.result import Circuit, Result, Scores
@@ -23,9 +23,7 @@ class Cell(NamedTuple):
 
 
 def cell_at(result: Result, figure: Any, point: Mapping[str, Any]) -> Cell | None:
-    """The cell of a clicked point of the result's figure; None where no layer was clicked."""
-    if isinstance(result, Circuit):
-        return _head_at(result, figure, point)
+    """The cell of a clicked point of a heatmap; None where no layer was clicked."""
     meta = figure.layout.meta or {}
     try:
         trace = figure.data[int(point.get("curveNumber", 0))]
@@ -38,20 +36,10 @@ def cell_at(result: Result, figure: Any, point: Mapping[str, Any]) -> Cell | Non
     return Cell(at["layer"], at.get("head"), at.get("pos"), _site(result, trace.meta))
 
 
-def _head_at(result: Circuit, figure: Any, point: Mapping[str, Any]) -> Cell | None:
-    """The head of a clicked box; of a clicked edge, the head that reads it, else the one that writes it."""
-    try:
-        trace = figure.data[int(point.get("curveNumber", 0))]
-        x, y = float(point["x"]), float(point["y"])
-    except (KeyError, TypeError, ValueError, IndexError):
-        return None
-    if not isinstance(trace.meta, (list, tuple)):
-        return None
-    places = zip(trace.x, trace.y, trace.meta, strict=True)
-    name = next((name for across, up, name in places if np.allclose((across, up), (x, y))), "")
-    graph = graph_from(result)
-    for node in reversed(str(name).split("->")):
-        layer, kind, head = graph.place(node) if node else (-1, "input", 0)
+def cell_of_place(graph: Graph, place: str) -> Cell | None:
+    """The head of a node; of an edge, the head that reads it, else the one that writes it."""
+    for node in reversed(place.split("->")):
+        layer, kind, head = graph.place(node)
         if kind in ("head", "q", "k", "v"):
             shared = ".kv" in node
             return Cell(layer, head, None, (kind if kind in KEY_VALUE else "k") if shared else None)

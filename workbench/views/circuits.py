@@ -18,9 +18,10 @@ from workbench.result import Circuit, Origin, Result
 from workbench.store import Store
 from workbench.views.asking import Asking, kept
 from workbench.views.attention import Attention
-from workbench.views.cells import Cell, cell_at, group_of
+from workbench.views.cells import Cell, cell_at, cell_of_place, group_of
 from workbench.views.circuit_size import CircuitSize
 from workbench.views.fields import Field, method_fields
+from workbench.views.live import Live
 from workbench.views.question import CUSTOM, Question, baseline_of
 from workbench.views.working import IDLE, stamped
 
@@ -41,7 +42,7 @@ class Circuits(Asking):
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(**state)
         self.jobs, self.store = jobs, store or Store()
-        self.attention = Attention(jobs)
+        self.attention, self.ablation = Attention(jobs), Live(jobs)
         self._question: Question | None = None
         self._sizes: CircuitSize | None = None
         self.method_changed()
@@ -68,7 +69,7 @@ class Circuits(Asking):
     @property
     def live(self) -> bool:
         """Whether anything waits or runs, so that `refresh` has work."""
-        return self._job is not None or self.attention.live
+        return self._job is not None or self.attention.live or self.ablation.live
 
     def run(self) -> None:
         """Ask the question; a BadInput becomes a notice."""
@@ -85,12 +86,14 @@ class Circuits(Asking):
         self.pos = None
         self.attention.param.update(layer=None, head=0, scores=None)
         self.attention.ask_about(asked, 0)
+        self.ablation.ask_about(None, None)
         self.param.update(result=None, whole=False, baseline=None, size=None, status="queued")
         self.refresh()
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""
         self.attention.refresh()
+        self.ablation.refresh()
         if self._job is None or self._job.version == self._seen:
             return
         job = self._job.state()
@@ -109,6 +112,8 @@ class Circuits(Asking):
 
     def _ended(self, job: Any) -> None:
         self._job = None
+        if job.status == "done":
+            self._take_up_circuit()
         if job.status == "failed":
             self.tell("error", job.message)
         if job.status == "stopped":
@@ -174,6 +179,11 @@ class Circuits(Asking):
             status=IDLE, label="", progress=None, result=result, whole=True, size=None,
             baseline=baseline_of(result, self.store),
         )  # fmt: skip
+        self._take_up_circuit()
+
+    def _take_up_circuit(self) -> None:
+        """Nodes and edges of a finished circuit can be replaced."""
+        self.ablation.ask_about(self._question, self.result if isinstance(self.result, Circuit) else None)
 
     def _adopt(self, origin: Origin) -> None:
         """Set the form to an Origin, as far as it names what the catalogues have."""
@@ -197,17 +207,46 @@ class Circuits(Asking):
         if cell is not None:
             self.choose(cell)
 
+    def pick(self, place: str) -> None:
+        """Look at a node or edge of the Circuit shown, '' for none, and show where its head looks."""
+        try:
+            self.ablation.look(place)
+        except BadInput as problem:
+            self.tell("error", str(problem))
+            return
+        cell = cell_of_place(self.ablation.graph, place) if place else None
+        if cell is not None:
+            self.choose(cell)
+
+    def replace(self, place: str, by: str) -> None:
+        """Replace a node or edge of the Circuit shown; a BadInput becomes a notice."""
+        if self._question is not None and not self._has_prompts("replace something"):
+            return
+        try:
+            self.ablation.replace(place, by)
+        except BadInput as problem:
+            self.tell("error", str(problem))
+
     def choose(self, cell: Cell) -> None:
         """Choose a cell, and show where its head looks."""
-        if cell.layer is None or self._question is None:
+        # What is found in the weights alone has no prompts.
+        if cell.layer is None or self._question is None or not self._question.task:
             return
         self.pos = cell.pos
-        asked = self._question
-        if asked.task == CUSTOM and not asked.rows:
-            if not self.rows.strip():
-                self.tell("warning", "The prompts of this result are not stored. Paste your pairs again to see attention.")
-                return
-            self._question = replace(asked, rows=self.rows)
-            self.attention.ask_about(self._question, len(self.attention.prompts))
+        if not self._has_prompts("see attention"):
+            return
         group = group_of(self.result, cell) if self.result is not None else None
         self.attention.look(cell.layer, None if group else cell.head, group)
+
+    def _has_prompts(self, why: str) -> bool:
+        """Whether the prompts of the result are known; the user's own are as long as they stand in the form."""
+        asked = self._question
+        if asked is None or asked.task != CUSTOM or asked.rows:
+            return asked is not None
+        if not self.rows.strip():
+            self.tell("warning", f"The prompts of this result are not stored. Paste your pairs again to {why}.")
+            return False
+        self._question = replace(asked, rows=self.rows)
+        self.attention.ask_about(self._question, len(self.attention.prompts))
+        self.ablation.take_prompts(self._question)
+        return True

@@ -154,8 +154,8 @@ function render({ model, el }) {
 
   function draw() {
     const began = performance.now()
-    width = model.get("width")
-    height = model.get("height")
+    width = model.get("across")
+    height = model.get("down")
     colours = model.get("colours")
     for (const name of ["paper", "ink", "quiet", "ring"]) box.style.setProperty(`--${name}`, colours[name])
     sheets.style.width = `${width}px`
@@ -549,7 +549,7 @@ function render({ model, el }) {
     nodes: renewed, labels: renewed, node_scores: renewed, ends: renewed, slots: renewed, scores: renewed,
     shown: sized, places: sized, selected: chosen,
   }
-  for (const name of ["rows", "replaced", "comparing", "said", "keys", "colours", "width", "height", "unit", "title"]) {
+  for (const name of ["rows", "replaced", "comparing", "said", "keys", "colours", "across", "down", "unit", "title"]) {
     heardBy[name] = again
   }
   for (const [name, change] of Object.entries(heardBy)) model.on(`change:${name}`, change)

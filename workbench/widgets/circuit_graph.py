@@ -44,8 +44,8 @@ CIRCUIT_GRAPH = Widget(
         Trait("said", "list", [], "What is said under it."),
         Trait("keys", "dict", {}, "What colours and dashes mean."),
         Trait("colours", "dict", {}, "Colours of the page and the scale, as #rrggbb."),
-        Trait("width", "int", 760, "Pixels across."),
-        Trait("height", "int", 480, "Pixels down."),
+        Trait("across", "int", 760, "Pixels across."),
+        Trait("down", "int", 480, "Pixels down."),
     ),
 )
 
@@ -101,7 +101,7 @@ def state(
     if not len(network.edges):
         raise BadInput(f"the circuit {circuit.title!r} must keep an edge to be drawn; got none. Keep more edges.")
     title = reference.title if reference is not None else ""
-    return network.sent | network.sized(kept, known, title) | colouring(theme, palette) | {"width": width}
+    return network.sent | network.sized(kept, known, title) | colouring(theme, palette) | {"across": width}
 
 
 def kept_of(circuit: Circuit) -> Bool[np.ndarray, "edge"]:
@@ -171,7 +171,7 @@ class Network:
             "scores": self._scores.tobytes(),
             "unit": self.circuit.unit,
             "title": self.circuit.title,
-            "height": int(max(_LEAST, min(_TALLEST, _ROW * rows))),
+            "down": int(max(_LEAST, min(_TALLEST, _ROW * rows))),
         }
 
     def holds(self, edges: Bool[np.ndarray, "edge"]) -> bool:

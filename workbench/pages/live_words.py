@@ -1,0 +1,103 @@
+"""What the card of interventions says; safe as HTML."""
+
+from html import escape
+
+import numpy as np
+
+from workbench.result import Circuit
+from workbench.views.answering import Answer, Replaced
+from workbench.views.circuits import Circuits
+
+NAMES = {"zero": "Zero", "mean": "Mean", "resample": "Resample", "other": "Other run"}
+VALUES = {
+    "zero": "zero",
+    "mean": "its mean over the corrupt prompts",
+    "resample": "what it is on the corrupt prompt of another pair",
+    "other": "what it is on the corrupt prompt",
+}
+HEAD = ("Prompt", "Without", "With", "Answer without", "Answer with")
+LONGEST = 90
+
+
+def quietly(text: str) -> str:
+    """A quiet line."""
+    return f'<span style="font-size:13px;opacity:.8">{escape(text)}</span>' if text else ""
+
+
+def place(view: Circuits) -> str:
+    """The node or edge chosen, with its score."""
+    live, circuit = view.ablation, view.result
+    if not live.place or not isinstance(circuit, Circuit):
+        return ""
+    return (
+        f'<b style="font-size:15px">{escape(live.place.replace("->", " → "))}</b> '
+        f'<span style="font-size:13px;opacity:.85;margin-left:6px">{escape(_score(circuit, live.place))}</span>'
+    )
+
+
+def _score(circuit: Circuit, name: str) -> str:
+    scores = circuit.edge_scores.values
+    if "->" in name:
+        at = int(np.flatnonzero(circuit.names() == name)[0])
+        if not np.isfinite(scores[at]):
+            return "an edge without a score"
+        rank = int((np.abs(np.nan_to_num(scores)) > abs(scores[at])).sum()) + 1
+        ends = ""
+        if circuit.lower is not None and circuit.upper is not None and circuit.values.ndim == 1:
+            ends = f" [{circuit.lower.values[at]:+.3g}, {circuit.upper.values[at]:+.3g}]"
+        return f"score {scores[at]:+.3g}{ends} {circuit.unit}, rank {rank:,} of {len(scores):,}"
+    sources = [str(source) for source in circuit.parts["sources"].values]
+    if name not in sources:
+        return "a place that is read, and writes nothing"
+    mine = circuit.values.coords["src"].values == sources.index(name)
+    return f"all its {int(mine.sum()):,} edges out: {np.nansum(scores[mine]):+.3g} {circuit.unit}"
+
+
+def about(chosen: bool, why: str) -> str:
+    """What the buttons put in place, what to do first, or why nothing can be done."""
+    if why:
+        return quietly(why)
+    if not chosen:
+        return quietly("Click a node or an edge of the network, then choose what it is replaced by. Several can be combined.")
+    said = "; ".join(f"<b>{NAMES[by]}</b>: {escape(value)}" for by, value in VALUES.items() if by != "zero")
+    return (
+        '<div style="font-size:12px;opacity:.8;line-height:1.45">A node is replaced for all that read it, an edge for its one '
+        f"reader; everything after is computed anew, at every position of the clean prompts. {said}.</div>"
+    )
+
+
+def sentence(each: Replaced) -> str:
+    """One intervention in words."""
+    verb = "carries" if "->" in each.place else "writes"
+    name = escape(each.place.replace("->", " → "))
+    return f'<span style="font-size:13px">× <b>{name}</b> {verb} {escape(VALUES[each.by])}</span>'
+
+
+def changed(answer: Answer) -> str:
+    """What the interventions change on average."""
+    found, count = answer.changed, len(answer.prompts)
+    error = "" if np.isnan(found.error) else f" ± {found.error:.2g}"
+    spread = "mean" if np.isnan(found.error) else "mean ± 1 s.e."
+    prompts = f"{count} prompt{'s' * (count > 1)}" if count == answer.of else f"the first {count} of {answer.of} prompts"
+    right = [float(each.mean()) for each in found.right]
+    flips = sum(before != after for before, after in answer.likeliest)
+    return (
+        '<div style="font-size:13px;line-height:1.6;font-variant-numeric:tabular-nums">'
+        f"{escape(found.metric.replace('_', ' ').capitalize())} {found.before.mean():+.3g} → <b>{found.after.mean():+.3g}</b>: "
+        f"<b>{found.change:+.3g}{error}</b> {escape(found.unit)} ({spread} over {prompts})<br>"
+        f"Right answer {right[0]:.1%} → <b>{right[1]:.1%}</b> · the most probable token changes on {flips} of {count}</div>"
+    )
+
+
+def rows(answer: Answer) -> list[tuple[str, ...]]:
+    """A row per prompt."""
+    found = answer.changed
+    return [
+        (
+            text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…",
+            f"{found.before[index]:+.2f}",
+            f"{found.after[index]:+.2f}",
+            *(f"{word} {found.probabilities[run, index, 0]:.0%}" for run, word in enumerate(answer.likeliest[index])),
+        )
+        for index, text in enumerate(answer.prompts)
+    ]
