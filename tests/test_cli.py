@@ -411,18 +411,7 @@ def test_options_and_flags_stand_below_tasks_and_methods(say):
     assert "(several with commas)" in told
 
 
-def test_serve_starts_panel_on_every_app(monkeypatch, tmp_path, say):
-    asked = []
-    monkeypatch.setattr("subprocess.run", lambda words, **_: asked.append(words))
-    (tmp_path / "apps").mkdir()
-    (tmp_path / "apps" / "one.py").write_text("")
-    monkeypatch.setattr("workbench.cli.serving.ROOT", tmp_path)
-    assert say("serve", "--port", "5999")[0] == 0
-    assert asked[0][1:5] == ["-m", "panel", "serve", str(tmp_path / "apps" / "one.py")]
-    assert asked[0][asked[0].index("--port") + 1] == "5999"
-    assert "--allow-websocket-origin" not in asked[0]
-    assert say("serve", "--address", "0.0.0.0")[0] == 0
-    assert asked[1][asked[1].index("--allow-websocket-origin") + 1] == "0.0.0.0:5006"
+def test_bench_and_serve_ask_for_a_checkout(monkeypatch, tmp_path, say):
     monkeypatch.setattr("workbench.cli.serving.ROOT", tmp_path / "elsewhere")
     for verb in ("serve", "bench"):
         code, _, err = say(verb)

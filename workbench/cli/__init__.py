@@ -13,6 +13,7 @@ from typing import Any
 from workbench.cli.computing import check_method, demo, measure, run, train
 from workbench.cli.flags import question_flags, run_flags
 from workbench.cli.serving import bench, serve
+from workbench.cli.serving import flags as serve_flags
 from workbench.cli.showing import export, import_circuit, methods, models, show, tasks
 from workbench.dynamics import verb as training
 from workbench.errors import BadInput
@@ -87,10 +88,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     demonstrating.add_argument("--seed", type=int, default=0)
     demonstrating.add_argument("--device")
     demonstrating.add_argument("--html", type=Path, default=Path("demo/report.html"), help="the report (demo/report.html)")
-    serving = verb("serve", serve, "serve the apps on localhost")
-    serving.add_argument("--port", type=int, default=5006)
-    serving.add_argument("--address", default="127.0.0.1")
-    serving.add_argument("--show", action="store_true", help="open a browser")
+    serving = verb("serve", serve, "serve the apps, to this machine alone or to others, with limits")
+    serve_flags(serving)
     timing = verb("bench", bench, "measure speed and memory against TransformerLens, in one run; writes JSON")
     timing.add_argument("--model", default="smollm2-135m")
     timing.add_argument("--n", type=int, default=8)

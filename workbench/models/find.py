@@ -146,11 +146,18 @@ def count(ref: str) -> int | None:
         from workbench.models.gguf import count_gguf_weights
 
         return count_gguf_weights(Path(bare)) if Path(bare).is_file() else None
-    folder, _ = _on_disk(bare)
-    if folder is not None:
-        return count_weights(_checkpoint(bare, folder, revision))
-    there = cached(bare, revision)
+    there = folder_of(bare, revision) or cached(bare, revision)
     return None if there is None else count_weights(there)
+
+
+def folder_of(ref: str, revision: str | None = None) -> Path | None:
+    """The folder of a model of this project or of the user, at a checkpoint; None for what lies elsewhere.
+
+    Raises:
+        BadInput: When it has no such checkpoint, or is no model.
+    """
+    folder, _ = _on_disk(ref)
+    return None if folder is None else _checkpoint(ref, folder, revision)
 
 
 def _find_known(known: Known, revision: str | None) -> Found:

@@ -10,7 +10,9 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.io.callbacks import PeriodicCallback
 
+from workbench.jobs import JOBS
 from workbench.pages.ruler import Ruler
+from workbench.pages.session import attend
 from workbench.pages.shown import PADDING
 from workbench.views.working import Notice, Working
 
@@ -125,6 +127,7 @@ def opened(make: Callable[[], Shell]) -> pmui.Page:
     """A page made for the session that asks for it, set to what the session's URL says."""
     pn.extension("plotly", notifications=True, exception_handler=_failed)
     made = make()
+    attend(getattr(made.view, "jobs", JOBS))
     if pn.state.location is not None:
         made.follow(pn.state.location, _query(pn.state.session_args))
     return made.page

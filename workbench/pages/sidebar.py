@@ -5,11 +5,12 @@ from typing import Any
 
 import panel_material_ui as pmui
 
+from workbench.models.revisions import parted, several
 from workbench.pages.form import FIRST_OF_METHOD, FIRST_OF_TASK, form
 from workbench.views.asking import Asking
 from workbench.views.circuits import Circuits
 from workbench.views.fields import Field
-from workbench.views.models import OTHER, offered
+from workbench.views.models import OTHER, at, checkpoints, offered
 from workbench.views.question import CUSTOM
 from workbench.views.working import Working
 
@@ -46,6 +47,71 @@ class Settings:
         self._view.param.update(**{self._target: changed})
 
 
+class Place:
+    """Widgets of the dtype and the device of a view's model, folded away in `folded`."""
+
+    def __init__(self, view: Asking):
+        from workbench.models.catalogue import BYTES
+        from workbench.models.device import devices
+
+        self._view, self._setting = view, False
+        here = devices()
+        dtypes = {f"{name}, {size} bytes a weight": name for name, size in sorted(BYTES.items(), key=lambda item: -item[1])}
+        self.dtype = pmui.Select(label="Dtype", options={"float32 (default)": "", **_without(dtypes, "float32")}, **SMALL)
+        first = {f"{here[0]} (default)": ""}
+        self.device = pmui.Select(label="Device", options=first | {name: name for name in here[1:]}, **SMALL)
+        column = pmui.Column(self.dtype, self.device, margin=0, sizing_mode="stretch_width")
+        self.folded = pmui.Accordion(
+            ("Dtype and device", column), active=[], title_variant="body2", elevation=0, disable_gutters=True, margin=(2, 0),
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+        for name in ("dtype", "device"):
+            getattr(self, name).param.watch(lambda event, name=name: self._choose(name, event.new), "value")
+        self.show()
+
+    def show(self) -> None:
+        """Set the widgets to what the view says."""
+        self._setting = True
+        for name in ("dtype", "device"):
+            value, widget = getattr(self._view, name), getattr(self, name)
+            # The default by its own name is the default too.
+            widget.value = value if value in widget.options.values() else ""
+            if widget.value and not self.folded.active:
+                self.folded.active = [0]
+        self._setting = False
+
+    def _choose(self, name: str, value: str | None) -> None:
+        if not self._setting and value is not None:
+            self._view.param.update(**{name: value})
+
+
+class Checkpoint:
+    """The checkpoints of the model that `name` of a view says, in `select`; hidden where none are known."""
+
+    def __init__(self, view: Working, name: str):
+        self._view, self._name, self._setting = view, name, False
+        self.select = pmui.Select(label="Checkpoint", **SMALL)
+        self.select.param.watch(self._choose, "value")
+        self.show()
+
+    def show(self) -> None:
+        """Set it to what the view says."""
+        ref = getattr(self._view, self._name)
+        named, chosen = checkpoints(ref), ref.rpartition("@")[2]
+        self._setting = True
+        options = {"the last one": "", **{name: name for name in named}}
+        self.select.param.update(options=options, value=chosen if chosen in named else "", visible=bool(named))
+        self._setting = False
+
+    def _choose(self, event: Any) -> None:
+        if not self._setting and event.new is not None:
+            self._view.param.update(**{self._name: at(getattr(self._view, self._name), event.new)})
+
+
+def _without(options: dict[str, str], value: str) -> dict[str, str]:
+    return {label: one for label, one in options.items() if one != value}
+
+
 class ModelAndTask:
     """Widgets of what every page asks about, in `objects`."""
 
@@ -61,8 +127,10 @@ class ModelAndTask:
         )  # fmt: skip
         self.file = pmui.FileInput(label="Upload CSV or JSONL", accept=".csv,.jsonl,.json", **SMALL)
         self.options = Settings(view, "options", FIRST_OF_TASK)
+        self.place, self.checkpoint = Place(view), Checkpoint(view, "model")
         self.objects = [
-            self.model, self.ref, pmui.Divider(margin=(10, 0)), self.task, self.rows, self.file, self.options.column,
+            self.model, self.ref, self.checkpoint.select, self.place.folded, pmui.Divider(margin=(10, 0)), self.task, self.rows,
+            self.file, self.options.column,
         ]  # fmt: skip
         self._setting = False
         self.show()
@@ -74,7 +142,7 @@ class ModelAndTask:
         self.task.param.watch(lambda event: self._set(task=event.new), "value")
         self.rows.param.watch(lambda event: self._set(rows=event.new), "value")
         self.file.param.watch(lambda event: self._upload(event.new), "value")
-        self.view.param.watch(lambda *_: self.show(), ["model", "task", "rows", "options"])
+        self.view.param.watch(lambda *_: self.show(), ["model", "dtype", "device", "task", "rows", "options"])
 
     def _set(self, **state: Any) -> None:
         if not self._setting and all(value is not None for value in state.values()):
@@ -85,9 +153,12 @@ class ModelAndTask:
         view = self.view
         known = {ref for group in self.groups.values() for ref in group.values()}
         self._setting = True
-        choice = view.model if view.model in known else OTHER
+        bare = parted(view.model)[0] if several(view.model) is None else view.model
+        choice = bare if bare in known else OTHER
         self.model.value = choice
         self.ref.param.update(visible=choice == OTHER, value=view.model)
+        self.place.show()
+        self.checkpoint.show()
         self.task.value, self.rows.value = view.task, view.rows
         self.rows.visible = self.file.visible = view.task == CUSTOM
         self._setting = False

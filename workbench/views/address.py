@@ -45,6 +45,7 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
     asked.attempt("at", view.ablation.look)
     asked.attempt("live", lambda text: view.ablation.restore(text, at_hand(view.model)), LONGEST)
     asked.tell(view)
+    view.resume()
 
 
 def _look(view: Circuits, asked: Query) -> None:

@@ -78,6 +78,18 @@ class Circuits(Asking):
         except BadInput as problem:
             self.tell("error", str(problem))
             return
+        self._submit(asked)
+
+    def resume(self) -> None:
+        """See the job go on that was asked for what is set, perhaps by a page that was closed; none begins."""
+        try:
+            asked = self.question()
+        except BadInput:
+            return
+        if self._job is None and self.jobs.running(f"run {asked.key}") is not None:
+            self._submit(asked)
+
+    def _submit(self, asked: Question) -> None:
         store = self.store
         self._job = self.jobs.submit(
             asked.placed, f"run {asked.key}", lambda model, job: asked.answer(model, job, store), "Waiting for the model"

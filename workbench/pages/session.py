@@ -1,0 +1,19 @@
+"""Whose jobs are whose: those of a browser session take turns with those of others, and end or go on when it ends."""
+
+import panel as pn
+
+from workbench.jobs import Jobs
+
+
+def attend(jobs: Jobs) -> None:
+    """Let jobs know of this session: who asks, and when it has ended."""
+    jobs.who = session
+    if pn.state.curdoc is not None:
+        pn.state.on_session_destroyed(lambda context: jobs.forget(context.id))
+
+
+def session() -> str:
+    """The id of the session in which this is called; '' outside of any."""
+    document = pn.state.curdoc
+    context = None if document is None else document.session_context
+    return "" if context is None else context.id
