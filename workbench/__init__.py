@@ -33,6 +33,7 @@ _HOME = {
     "Store": "workbench.store",
     "TASKS": "workbench.tasks",
     "agreement": "workbench.methods",
+    "attention_grid": "workbench.widgets.attention_grid",
     "card": "workbench.models",
     "custom": "workbench.tasks",
     "faithfulness": "workbench.methods",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import BadInput
-from workbench.jobs import Job
+from workbench.jobs import Job, limits
 from workbench.result import Origin
 from workbench.views.question import Question
 from workbench.widgets.attention_grid import here_columns
@@ -52,6 +52,7 @@ def grid(model: Any, asked: Question, job: Job) -> Grid:
     tokens, words = chosen(model, pairs, *(params[name] for name in ("text", "prompt", "of")))
     if len(tokens) > LONGEST:
         raise BadInput(f"the prompt must have at most {LONGEST} tokens to be shown; got {len(tokens)}. Use a piece of it.")
+    limits().check("tokens", len(tokens))
     packing = Packing(model.cfg.n_layers, model.cfg.n_heads, len(tokens))
     parts: dict[str, list[np.ndarray]] = {name: [] for name in HERE}
 

@@ -8,17 +8,18 @@ from typing import Any
 import param
 
 from workbench.errors import BadInput, within
-from workbench.jobs import JOBS, LIVE, Jobs
+from workbench.jobs import JOBS, LIVE, Jobs, limits
 from workbench.plots.text import visible
 from workbench.store import Store
-from workbench.views.asking import Asking
+from workbench.views.asking import Asking, check_placed
 from workbench.views.composed import Head
-from workbench.views.fields import method_fields
+from workbench.views.fields import given, method_fields
 from workbench.views.heads_columns import JOINED
 from workbench.views.looking import Grid, grid, largest, one_head, stored_columns
 from workbench.views.question import Question
 from workbench.views.several import Several
 from workbench.views.stored import answers
+from workbench.views.working import SHARED
 
 EXAMPLE = "When Mary and John went to the store, John gave a drink to Mary. When Mary and John left the store, John gave"
 MOST_TEXT = 100_000
@@ -53,7 +54,7 @@ class Looks(Asking):
         self._several = Several(jobs)
         self._question: Question | None = None
         self._label_prompts()
-        self.param.watch(lambda *_: self._elsewhere(), ["model", "task", "options", "rows"])
+        self.param.watch(lambda *_: self._elsewhere(), ["model", "dtype", "device", "task", "options", "rows"])
         self.param.watch(lambda *_: self._again(), ["source", "prompt", "of", "weighted"])
 
     @property
@@ -77,11 +78,15 @@ class Looks(Asking):
             raise BadInput("your text must have at least one word; got none. Type a sentence, then press Show.")
         if own and len(self.text) > MOST_TEXT:
             raise BadInput(f"your text must have at most {MOST_TEXT} characters; got {len(self.text)}. Use a piece of it.")
-        chosen = {"text": self.text} if own else {"prompt": self.prompt, "of": self.of}
-        values = chosen | {"weighted": self.weighted}
-        if own:
-            return Question(self.model.strip(), "", "attention", {}, {n: v for n, v in values.items() if v})
-        return self.ask("attention", method_fields("attention"), values, "Show")
+        if not own:
+            asked = {"prompt": self.prompt, "of": self.of, "weighted": self.weighted}
+            return self.ask("attention", method_fields("attention"), asked, "Show")
+        if not self.model.strip():
+            raise BadInput("the model must be a name, a hub name or a folder; got nothing. Choose one.")
+        limits().check_model(self.model.strip())
+        check_placed(self.dtype, self.device)
+        params = given(method_fields("attention"), {"text": self.text, "weighted": self.weighted})
+        return Question(self.model.strip(), "", "attention", {}, params, "", self.dtype, self.device)
 
     def show(self) -> None:
         """Ask for all heads on the prompt; a BadInput becomes a notice."""
@@ -90,10 +95,10 @@ class Looks(Asking):
         except BadInput as problem:
             self.tell("error", str(problem))
             return
-        if self._question is None or asked.model != self._question.model:
+        if self._question is None or asked.placed != self._question.placed:
             self.grid = None
         self._question = asked
-        self._several.ask(GRID, asked.model, f"grid {asked.key}", lambda model, job: grid(model, asked, job))
+        self._several.ask(GRID, asked.placed, f"grid {asked.key}", lambda model, job: grid(model, asked, job))
         self._ask_head()
         self.refresh()
 
@@ -135,12 +140,15 @@ class Looks(Asking):
         asked, head = self._question, self.head
         if asked is not None and head is not None:
             key = f"attention {asked.key} {head[0]}.{head[1]}"
-            self._several.ask(HEAD, asked.model, key, lambda model, job: one_head(model, asked, head))
+            self._several.ask(HEAD, asked.placed, key, lambda model, job: one_head(model, asked, head))
 
     def stop(self) -> None:
-        """Stop within one layer."""
-        self._several.stop()
-        self.label = "Stopping …"
+        """Stop within one layer; a job that others wait for goes on, and this page hears no more of it."""
+        if self._several.stop():
+            self.label = "Stopping …"
+            return
+        self.param.update(**self._several.progress("stopped"))
+        self.tell("info", SHARED)
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""

@@ -7,7 +7,7 @@ from workbench.errors import BadInput, one_of
 from workbench.views import query as queries
 from workbench.views.composed import Head
 from workbench.views.looks import Looks
-from workbench.views.query import Query, at_hand, changed, count
+from workbench.views.query import Query, at_hand, changed, count, placed
 from workbench.views.question import CUSTOM
 from workbench.widgets.attention_grid import SEQUENTIAL
 
@@ -19,6 +19,7 @@ SWITCHES = {"yes": True, "no": False}
 def written(view: Looks) -> dict[str, str]:
     """What the URL says: model, task, options, the prompt or the text, how it is shown, the locked head, what is pinned."""
     said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
+    said |= placed(view)
     if view.source == "text":
         said |= {"source": "text"} | ({"text": view.text} if len(view.text) <= MOST_TEXT else {})
     else:
@@ -38,6 +39,7 @@ def restore(view: Looks, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
     asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
+    asked.placed(view)
     asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
     asked.fields("task", view.task_fields, view, "options")
     asked.attempt("text", lambda text: view.param.update(text=text), MOST_TEXT)
@@ -57,7 +59,7 @@ def restore(view: Looks, query: Mapping[str, str]) -> None:
     asked.attempt("shown", lambda text: shown.append(_switch("shown", text)))
     asked.tell(view)
     # Opening a link must not fetch a model.
-    there = at_hand(view.model) or view.model in view.jobs.models
+    there = at_hand(view.model) or view.placed in view.jobs.models
     if (any(shown) or view.head is not None) and there and (view.task != CUSTOM or view.rows or view.source == "text"):
         view.show()
 

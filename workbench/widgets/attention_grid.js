@@ -187,9 +187,19 @@ function render({ model, el }) {
     drawHeads()
     drawLarge()
     performance.mark("attention-grid:drawn")
-    base.dataset.drawn = String(1 + Number(base.dataset.drawn ?? 0))
-    base.dataset.locked = locked() < 0 ? "" : numbers.name(locked())
-    base.dataset.exact = String(numbers.exact.head === locked() && locked() >= 0)
+    tell()
+  }
+  // What is drawn, for who cannot see it: where each head stands, which is first, locked or faded.
+  const tell = () => {
+    const placed = order.map((head, index) => {
+      const [down, across] = layout.place(head, index)
+      return `${numbers.name(head)}:${layout.left + across * layout.pitch},${layout.top + down * layout.line},${layout.size}`
+    })
+    const exact = locked() >= 0 && numbers.exact.head === locked()
+    Object.assign(base.dataset, {
+      drawn: 1 + Number(base.dataset.drawn ?? 0), locked: locked() < 0 ? "" : numbers.name(locked()), exact, spots: placed.join(" "),
+      first: numbers.name(order[0]), faint: look.faint, pinned: look.pins.join(","), dark: look.dark,
+    })
   }
   const soon = () => {
     // Several changes that come together are drawn once.

@@ -170,8 +170,8 @@ def _grid() -> type:
         def __init__(self, result: Scores, state: Mapping[str, Any], **given: Any):
             super().__init__(**state, **given)
             self.result = result
-            self.observe(lambda _: self._send(), ["locked", "window"])
-            self._send()
+            self.observe(lambda _: self._follow(), ["locked", "window"])
+            self._follow()
 
         @property
         def head(self) -> tuple[int, int] | None:
@@ -179,7 +179,7 @@ def _grid() -> type:
             heads = self.result.values.shape[1]
             return divmod(self.locked, heads) if 0 <= self.locked < self.result.values.shape[0] * heads else None
 
-        def _send(self) -> None:
+        def _follow(self) -> None:
             if self.head is not None:
                 with self.hold_sync():
                     for name, value in exact_state(self.locked, self.result.values.values[self.head], self.window).items():
