@@ -14,7 +14,7 @@ from workbench.methods import METHODS
 from workbench.pages import residual_words as words
 from workbench.plots import figure
 from workbench.store import Store
-from workbench.views.links import link, on_prompt
+from workbench.views.onward import link, on_prompt
 from workbench.views.residual import PANELS, Residual
 from workbench.views.residual_address import restore, written
 from workbench.views.residual_cells import Place, component_of, place_at

@@ -7,7 +7,7 @@ import numpy as np
 from workbench.pages.words import failed, left
 from workbench.plots.text import visible
 from workbench.result import Readout, Scores
-from workbench.views.links import link, on_prompt
+from workbench.views.onward import link, on_prompt
 from workbench.views.residual import Residual
 
 HINT = (

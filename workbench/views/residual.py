@@ -8,18 +8,11 @@ from typing import Any
 
 import param
 
-from workbench.errors import BadInput
-from workbench.jobs import JOBS, LIVE, Jobs
 from workbench.result import Result, Scores
-from workbench.store import Store
-from workbench.views.asking import Asking
-from workbench.views.attention import Attention
 from workbench.views.fields import method_fields
-from workbench.views.question import CUSTOM, Question, baseline_of
-from workbench.views.residual_cells import Place, component_of, labels_of, place_at, sizes_of, text_of
-from workbench.views.several import Several
-from workbench.views.stored import answers
-from workbench.views.working import SHARED
+from workbench.views.panels import Panels
+from workbench.views.question import Question
+from workbench.views.residual_cells import component_of, labels_of, place_at, sizes_of, text_of
 
 # The panels in the order in which they are asked.
 PANELS = ("norms", "cosines", "lens", "components", "layers", "paths")
@@ -31,8 +24,11 @@ SHARES = ("components", "layers")
 WHICH = {"norms": "norm", "cosines": "cosine"}
 
 
-class Residual(Asking):
+class Residual(Panels):
     """State of the page of the residual stream."""
+
+    panels = PANELS
+    asked_by = ("prompt", "of", "points")
 
     prompt = param.Integer(default=0, bounds=(0, None), doc="Which pair, from 0.")
     of = param.Selector(default="clean", objects=["clean", "corrupt", "difference"])
@@ -42,44 +38,12 @@ class Residual(Asking):
     lens = param.Selector(default="tokens", objects=list(LENSES))
     shares = param.Selector(default="prompt", objects=["prompt", "mean"], doc="Direct logits of this prompt, or the mean.")
 
-    results = param.Dict(default={}, doc="What is known, by panel.")
-    reasons = param.Dict(default={}, doc="Why there is nothing in a panel, by panel.")
-    baseline = param.Parameter(doc="Scores of the baseline on the same prompts, or None.")
-    prompts = param.List(default=[], doc="A label per prompt, as far as known.")
     layer = param.Integer(default=None, allow_None=True, bounds=(0, None), doc="The layer chosen.")
     pos = param.Integer(default=None, allow_None=True, bounds=(0, None), doc="The position chosen.")
     head = param.Parameter(default=None, doc="Layer and head whose attention is shown, or None.")
 
-    def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
-        super().__init__(**state)
-        self.jobs, self.store = jobs, store or Store()
-        self.attention = Attention(jobs)
-        self._several = Several(jobs)
-        self._asked: dict[str, Question] = {}
-        # Once shown, another prompt of the same model is shown too.
-        self._shown = False
-        # How the jobs since Show have ended.
-        self._ends: set[str] = set()
-        self._set()
-        self.param.watch(
-            lambda *_: self._set(), ["model", "dtype", "device", "task", "options", "rows", "prompt", "of", "points"]
-        )
-
-    @property
-    def live(self) -> bool:
-        """Whether anything waits or runs, so that `refresh` has work."""
-        return bool(self._several) or self.attention.live
-
-    def waits(self, panel: str) -> bool:
-        """Whether the job of a panel waits or runs."""
-        return panel in self._several
-
     def questions(self) -> dict[str, Question]:
-        """What each panel asks; panels that do not apply are left out, see `unasked`.
-
-        Raises:
-            BadInput: When a setting is out of its range.
-        """
+        """What each panel asks."""
         here = {"prompt": self.prompt, "of": self.of}
         paths = {"points": self.points, "of": self.of} | ({"prompt": self.prompt} if self.points == "tokens" else {})
         asked = {
@@ -100,97 +64,12 @@ class Residual(Asking):
             "paths": "Paths are those of one prompt's stream, not of a difference of two: choose clean or corrupt.",
         }
 
-    def _set(self) -> None:
-        """Something else is asked about: show what is stored of it, and nothing of what was asked before."""
-        try:
-            asked = self.questions()
-        except BadInput:
-            asked = {}
-        before, self._asked = self._asked, asked
-        new = {panel: one for panel, one in asked.items() if panel not in before or before[panel].key != one.key}
-        gone = [panel for panel in PANELS if panel not in asked or panel in new]
-        self._several.drop(gone)
-        self._follow_prompts(before, asked)
-        kept = {panel: one for panel, one in self.results.items() if panel not in gone}
-        reasons = {panel: why for panel, why in self.reasons.items() if panel not in gone} | self.unasked
-        self.param.update(**self._several.progress(), reasons=reasons)
-        self._take(kept | answers(self.store, new))
-        if self._shown and self.placed in self.jobs.models:
-            self.show()
-
-    def _follow_prompts(self, before: Mapping[str, Question], asked: Mapping[str, Question]) -> None:
-        """What belongs to prompts that are others now goes."""
-        one, other = next(iter(before.values()), None), next(iter(asked.values()), None)
-        if one is None or other is None or one.placed != other.placed:
-            self._shown = False
+    def _follow(self, before: Question | None, asked: Question | None) -> None:
+        super()._follow(before, asked)
+        if before is None or asked is None or before.placed != asked.placed:
             self.head = None
-        if one is None or other is None or one.pairs_key != other.pairs_key:
-            self.param.update(prompts=[], baseline=None)
-        self.attention.ask_about(other, self.count)
         if self.head is not None and self.placed in self.jobs.models:
             self.look()
-
-    @property
-    def count(self) -> int:
-        """How many prompts there are, as far as known."""
-        # Of the user's own rows only the job knows how many can be read.
-        return len(self.prompts) or (self.prompt + 1 if self.task == CUSTOM else int(self.options.get("n", 1)))
-
-    def show(self) -> None:
-        """Ask for all panels that are not known; a BadInput becomes a notice."""
-        try:
-            asked = self.questions()
-        except BadInput as problem:
-            self.tell("error", str(problem))
-            return
-        self._shown = True
-        self._ends = set() if not self._several else self._ends
-        store = self.store
-        missing = {panel: one for panel, one in asked.items() if panel not in self.results and panel not in self._several}
-        self.reasons = {panel: why for panel, why in self.reasons.items() if panel not in missing}
-        for panel, one in missing.items():
-            self._several.ask(panel, one.placed, f"run {one.key}", lambda model, job, one=one: one.answer(model, job, store))
-        if not self._several:
-            self.status = "done"
-        self.refresh()
-
-    def stop(self) -> None:
-        """Stop the jobs; what they finished is kept. Those that others wait for go on, without this page."""
-        if self._several.stop():
-            self.label = "Stopping …"
-            return
-        self.param.update(**self._several.progress("stopped"))
-        self.tell("info", SHARED)
-
-    def refresh(self) -> None:
-        """Take over how far the jobs are; called from the page's own thread."""
-        self.attention.refresh()
-        if not self._several:
-            return
-        states = self._several.states()
-        for state in states.values():
-            self._hear(state.found)
-        ended = {panel: state for panel, state in states.items() if state.status not in LIVE}
-        done = {panel: state.result for panel, state in ended.items() if state.status == "done"}
-        failed = {panel: state.message for panel, state in ended.items() if state.status == "failed"}
-        stopped = [panel for panel, state in ended.items() if state.status == "stopped"]
-        if ended:
-            self.reasons = {**self.reasons, **failed, **dict.fromkeys(stopped, "Stopped. Show goes on from there.")}
-            self._take(self.results | done)
-        self._ends |= {state.status for state in ended.values()}
-        last = next((status for status in ("failed", "stopped", "done") if status in self._ends), self.status)
-        self.param.update(**self._several.progress(last))
-        for message in dict.fromkeys(failed.values()):
-            self.tell("error", message)
-
-    def _hear(self, found: Mapping[str, Any]) -> None:
-        """Take over what a job told on its way."""
-        if "pairs" in found:
-            self.attention.name_prompts(found["pairs"])
-            if self.attention.prompts != self.prompts:
-                self.prompts = list(self.attention.prompts)
-        if "baseline" in found and self.baseline is None:
-            self.baseline = found["baseline"]
 
     def _take(self, results: Mapping[str, Result]) -> None:
         """Show what is known; a cell that it does not have is let go."""
@@ -199,9 +78,7 @@ class Residual(Asking):
             self.param.update(layer=None, pos=None)
         if columns and self.pos is not None and self.pos >= columns:
             self.pos = None
-        if self.baseline is None and results:
-            self.baseline = baseline_of(next(iter(results.values())), self.store)
-        self.results = dict(results)
+        super()._take(results)
 
     def panel(self, name: str) -> Result | None:
         """What a panel shows: its result, or that part of it which is chosen."""
@@ -225,7 +102,8 @@ class Residual(Asking):
     @property
     def labels(self) -> list[str]:
         """A label per prompt; where only stored results are shown, their own prompt is the only one that is known."""
-        labels = self.prompts or [f"prompt {index + 1}" for index in range(max(self.count, self.prompt + 1))]
+        labels = list(super().labels)
+        labels += [f"prompt {index + 1}" for index in range(len(labels), self.prompt + 1)]
         words = "" if self.prompts or self.of == "difference" else text_of(self.results)
         return [f"{index + 1}: {words}" if words and index == self.prompt else one for index, one in enumerate(labels)]
 
@@ -269,11 +147,6 @@ class Residual(Asking):
     def release(self) -> None:
         """Choose no cell, and no head."""
         self.param.update(layer=None, pos=None, head=None)
-
-    @property
-    def cell(self) -> Place | None:
-        """The cell chosen."""
-        return None if self.layer is None else Place(self.layer, self.pos)
 
     def open(self, head: tuple[int, int]) -> None:
         """Show where a head looks on the prompt."""

@@ -25,7 +25,7 @@ class Several:
     def __len__(self) -> int:
         return len(self._mine)
 
-    def ask(self, name: str, ref: str | Placed, key: str, work: Callable[[Any, Job], Any]) -> None:
+    def ask(self, name: str, ref: str | Placed | None, key: str, work: Callable[[Any, Job], Any]) -> None:
         """Ask for a job of the model `ref`, see `Jobs.submit`."""
         before = self._mine.get(name)
         self._mine[name] = self._jobs.submit(ref, key, work, "Waiting for the model")
