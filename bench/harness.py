@@ -14,7 +14,7 @@ from workbench.methods.method import versions
 
 ROWS = (
     "imports", "memory", "sweeps", "relevance", "correlations", "edges", "circuits", "forecasts", "methods", "known",
-    "edge_correlations", "channels", "heads", "learning",
+    "edge_correlations", "channels", "heads", "learning", "load",
 )  # fmt: skip
 
 
@@ -38,6 +38,11 @@ def run_bench(asked: argparse.Namespace) -> None:
         figures["memory"] = patching.memory(asked.model, asked.n, asked.seed)
         beyond = {name: f"{extra / 1e9:+.2f} GB" for name, extra in figures["memory"]["beyond_bytes"].items()}
         _say(f"peak memory of a sweep beyond the model: {beyond}")
+    if "load" in wanted:
+        from bench.load import under_load
+
+        figures["load"] = under_load(asked.sessions, asked.seconds, asked.seed)
+        _say(f"load: {figures['load']}")
     model = load(asked.model, device=asked.device)
     pairs = TASKS["ioi"](model, n=asked.n, seed=asked.seed)
     if "sweeps" in wanted:

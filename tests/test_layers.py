@@ -38,6 +38,7 @@ ORDER = [
     ("widgets",),
     ("report",),
     ("jobs",),
+    ("forecasts",),
     ("views",),
     ("pages",),
     ("demo",),

@@ -214,6 +214,37 @@ def sweep(
             bar.advance(len(batch))
 
 
+def planned(
+    model: Any,
+    tokens: Int[Tensor, "batch pos"],
+    end: Int[Tensor, "batch"],
+    site: str,
+    cells: Sequence[Cell],
+    slots: Slots,
+    same_before: Int[Tensor, "batch"],
+) -> list[tuple[int, int]]:
+    """The passes that `sweep` will take, without running any: the layer at which each starts, and its tokens."""
+    batch, length = tokens.shape
+    weight = next(model.parameters())
+    bare = Run(tokens, end, weight.new_empty((batch, 0)), [weight.new_empty((batch, length, 0))], {}, [])
+    engine = _Engine(model, bare, site, slots, {}, same_before, None, None)
+    wanted = [(index, cell) for index, cell in enumerate(cells) if not engine.is_idle(cell)]
+    passes = []
+    for part in engine.plan(wanted):
+        start = min(engine.first_position(cell) for _, cell in part)
+        passes.append((part[0][1].layer or 0, len(part) * batch * (length - start)))
+    return passes
+
+
+def bytes_of(model: Any, tokens: Int[Tensor, "batch pos"], most: int) -> int:
+    """Bytes that a sweep holds beyond the model: what it keeps of two runs, and its largest pass, of `most` tokens."""
+    batch, length = tokens.shape
+    cfg, size = model.cfg, next(model.parameters()).element_size()
+    kept = 2 * cfg.n_layers * batch * length * 4 * cfg.d_model * size
+    width = 4 * (cfg.d_mlp or 0) + 12 * cfg.d_model + 4 * cfg.n_heads * length
+    return int(kept + most * (width * size + 8 * cfg.d_vocab // length))
+
+
 class _Engine:
     """One sweep's shared state: the base run and how to start anywhere in it."""
 

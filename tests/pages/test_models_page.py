@@ -1,5 +1,7 @@
 """The page of models in headless Chromium: choose, load, let go, and open the model on another page; no network."""
 
+import re
+
 import pytest
 
 from tests.pages.conftest import EXPECT, served
@@ -24,7 +26,7 @@ def url(jobs, views):
 
 @pytest.fixture
 def button():
-    return "Load"
+    return re.compile("^Load$")
 
 
 def test_a_model_is_loaded_let_go_and_used_on_another_page(tab, views):

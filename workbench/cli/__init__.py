@@ -97,6 +97,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     timing.add_argument("--seeds", type=int, default=5, help="prompt sets for the correlations (5)")
     timing.add_argument("--repeats", type=int, default=3)
     timing.add_argument("--device", default="cpu")
+    timing.add_argument("--sessions", type=int, default=30, help="sessions at once, for the row 'load' (30)")
+    timing.add_argument("--seconds", type=float, default=20, help="how long, for the row 'load' (20; in full 600)")
     timing.add_argument("--only", default="", help="rows to take: a comma-separated few of those the file lists")
     timing.add_argument("--out", type=Path, help="where to write (bench/results/DEVICE.json)")
     return parser

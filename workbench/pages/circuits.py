@@ -83,6 +83,7 @@ class CircuitsPage(Shell):
         view = self.view
         self.run.on_click(lambda event: view.run())
         self._watch_status("result")
+        view.expected.param.watch(lambda *_: self._tell_status(), "said")
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._draw(), ["result", "whole", "task", "method"])
         view.param.watch(lambda *_: self._draw_map(), "size")

@@ -50,7 +50,7 @@ class Settings:
 class Place:
     """Widgets of the dtype and the device of a view's model, folded away in `folded`."""
 
-    def __init__(self, view: Asking):
+    def __init__(self, view: Working):
         from workbench.models.catalogue import BYTES
         from workbench.models.device import devices
 

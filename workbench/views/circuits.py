@@ -20,6 +20,7 @@ from workbench.views.asking import Asking, kept
 from workbench.views.attention import Attention
 from workbench.views.cells import Cell, cell_at, cell_of_place, group_of
 from workbench.views.circuit_size import CircuitSize
+from workbench.views.expected import Expected
 from workbench.views.fields import Field, method_fields
 from workbench.views.live import Live
 from workbench.views.question import CUSTOM, Question, baseline_of
@@ -42,11 +43,20 @@ class Circuits(Asking):
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(**state)
         self.jobs, self.store = jobs, store or Store()
-        self.attention, self.ablation = Attention(jobs), Live(jobs)
+        self.attention, self.ablation, self.expected = Attention(jobs), Live(jobs), Expected(jobs, self.store)
         self._question: Question | None = None
         self._sizes: CircuitSize | None = None
         self.method_changed()
         self.list_stored()
+        self.param.watch(lambda *_: self._expect(), ["model", "dtype", "device", "task", "options", "rows", "method", "params"])
+        self._expect()
+
+    def _expect(self) -> None:
+        """Say what Run would take."""
+        try:
+            self.expected.ask_about(self.question())
+        except BadInput:
+            self.expected.ask_about(None)
 
     @property
     def method_fields(self) -> dict[str, Field]:
@@ -106,6 +116,7 @@ class Circuits(Asking):
         """Take over how far the jobs are; called from the page's own thread."""
         self.attention.refresh()
         self.ablation.refresh()
+        self.expected.refresh()
         if self._job is None or self._job.version == self._seen:
             return
         job = self._job.state()
@@ -126,6 +137,7 @@ class Circuits(Asking):
         self._job = None
         if job.status == "done":
             self._take_up_circuit()
+        self._expect()
         if job.status == "failed":
             self.tell("error", job.message)
         if job.status == "stopped":

@@ -3,11 +3,13 @@
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workbench.errors import BadInput
+from workbench.forecasts import counted, remember
 from workbench.jobs import Job, Placed, limits
 from workbench.jobs.placed import DTYPE
 from workbench.result import Origin, Result, Scores, canonical
@@ -105,8 +107,11 @@ class Question:
 
         if not self.task:
             job.say(METHODS[self.method].title)
-            return store.compute(METHODS[self.method], model, None, **self.params)
+            return self._computed(model, None, store)
         pairs = self.pairs(model)
+        work = counted(model, pairs, self.method, self.params) if limits().cells is not None else None
+        if work is not None and work.cells is not None:
+            limits().check("cells", work.cells)
         job.tell(pairs=pairs, origin=METHODS[self.method].origin(model, pairs, **self.params))
         job.check()
         job.say("Reading the baseline")
@@ -114,7 +119,18 @@ class Question:
         job.tell(baseline=store.compute(METHODS["baseline"], model, pairs, **metric))
         job.check()
         job.say(METHODS[self.method].title)
-        return store.compute(METHODS[self.method], model, pairs, **self.params)
+        return self._computed(model, pairs, store)
+
+    def _computed(self, model: Any, pairs: Any, store: Store) -> Result:
+        """The result, and a note for later forecasts of how long it took."""
+        from workbench.methods import METHODS
+
+        new = METHODS[self.method].origin(model, pairs, **self.params).key not in store
+        start = time.monotonic()
+        found = store.compute(METHODS[self.method], model, pairs, **self.params)
+        if new:
+            remember(store.folder, model, pairs, self.method, self.params, time.monotonic() - start)
+        return found
 
 
 def shape_of(rows: str) -> str:

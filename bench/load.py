@@ -1,0 +1,276 @@
+"""Many sessions at once on one server of this machine: each loads the page, opens a stored run and moves through it.
+
+Sessions speak the protocol of the page itself, over its websocket, without a browser: what is timed is the server's answer,
+from a click until the change that follows from it has come back.
+"""
+
+import asyncio
+import json
+import os
+import random
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from workbench.methods import METHODS
+from workbench.models import load
+from workbench.store import Store
+from workbench.tasks import TASKS
+
+ROOT = Path(__file__).parents[1]
+MODEL = "tiny:repeat"
+# Seconds between two clicks of one person.
+PAUSE = (1.0, 3.0)
+# After this a click counts as lost.
+LOST = 20.0
+
+
+def under_load(sessions: int, seconds: float | int, seed: int) -> dict[str, Any]:
+    """What a server does under load: seconds of its first page and of clicks, errors, memory from minute to minute.
+
+    Args:
+        sessions: How many at once.
+        seconds: For how long.
+        seed: Of who clicks what.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        key = _stored(Path(folder))
+        port = _free_port()
+        server, begun = _served(port, folder), time.perf_counter()
+        try:
+            started = _wait(port, server, begun)
+            url = f"127.0.0.1:{port}/circuits"
+            cold = asyncio.run(_first(url, key))
+            watched = psutil.Process(server.pid)
+            memory = _Memory(watched)
+            told = asyncio.run(_all(url, key, sessions, seconds, seed, memory))
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+    clicks = sorted(told.clicks)
+    return {
+        "sessions": sessions,
+        "seconds": seconds,
+        "start_s": started,
+        "first_page_s": cold,
+        "pages_s": _shares(told.pages),
+        "clicks": len(clicks),
+        "click_s": _shares(clicks),
+        "under_1_s": sum(each < 1 for each in clicks) / max(1, len(clicks)),
+        "errors": told.errors,
+        "memory_bytes": memory.seen,
+    }
+
+
+def _shares(values: list[float]) -> dict[str, float]:
+    """Median, the 95th of a hundred, and the longest."""
+    if not values:
+        return {}
+    ordered = sorted(values)
+    return {
+        "p50": statistics.median(ordered),
+        "p95": ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))],
+        "longest": ordered[-1],
+    }
+
+
+def _stored(folder: Path) -> str:
+    """Put runs into a store; the key of one."""
+    model, store = load(MODEL, device="cpu"), Store(folder)
+    keys = [
+        store.compute(METHODS[name], model, TASKS["repeated_tokens"](model, n=8, seed=seed)).origin.key
+        for seed in range(2)
+        for name in ("baseline", "patch", "atp")
+    ]
+    return keys[1]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _served(port: int, folder: str) -> subprocess.Popen:
+    env = {**os.environ, "WORKBENCH_STORE": folder, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "panel", "serve", str(ROOT / "apps" / "circuits.py"), "--warm", "--num-threads", "4"]
+    words += ["--port", str(port), "--address", "127.0.0.1"]
+    return subprocess.Popen(
+        words, env=env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def _wait(port: int, server: subprocess.Popen, begun: float) -> float:
+    while time.perf_counter() - begun < 120:
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+            return time.perf_counter() - begun
+        except OSError:
+            if server.poll() is not None:
+                raise RuntimeError("the server ended before it opened") from None
+            time.sleep(0.05)
+    raise RuntimeError("the server did not open in two minutes")
+
+
+class _Told:
+    """What all sessions tell."""
+
+    def __init__(self):
+        self.pages: list[float] = []
+        self.clicks: list[float] = []
+        self.errors: list[str] = []
+
+
+class _Memory:
+    """Memory of the server over time."""
+
+    def __init__(self, process: psutil.Process):
+        self._process, self.seen = process, []
+
+    async def watch(self, every: float) -> None:
+        while True:
+            self.seen.append(self._process.memory_info().rss)
+            await asyncio.sleep(every)
+
+
+async def _first(url: str, key: str) -> float:
+    start = time.perf_counter()
+    page = Page(url, key)
+    await page.open()
+    page.close()
+    return time.perf_counter() - start
+
+
+async def _all(url: str, key: str, sessions: int, seconds: float, seed: int, memory: _Memory) -> _Told:
+    told, end = _Told(), time.perf_counter() + seconds
+    watching = asyncio.create_task(memory.watch(max(1.0, seconds / 20)))
+    await asyncio.gather(*(_session(url, key, end, random.Random(seed * 1000 + i), told) for i in range(sessions)))
+    watching.cancel()
+    return told
+
+
+async def _session(url: str, key: str, end: float, chance: random.Random, told: _Told) -> None:
+    """One person: opens the page, then clicks rows of its tables; what goes wrong is told."""
+    page = Page(url, key)
+    try:
+        start = time.perf_counter()
+        await page.open()
+        told.pages.append(time.perf_counter() - start)
+        while time.perf_counter() < end:
+            await asyncio.sleep(chance.uniform(*PAUSE))
+            start = time.perf_counter()
+            await page.click(chance)
+            told.clicks.append(time.perf_counter() - start)
+    except Exception as problem:
+        told.errors.append(f"{type(problem).__name__}: {problem}"[:200])
+    finally:
+        page.close()
+
+
+class Page:
+    """One session of a served page, spoken to as its own script does."""
+
+    def __init__(self, url: str, key: str):
+        self._url, self._key = url, key
+        self._socket: Any = None
+        self._sent = 0
+        self._tables: list[dict[str, Any]] = []
+
+    async def open(self) -> None:
+        """Load the page and its document, and say that it is ready."""
+        from tornado.httpclient import HTTPRequest
+        from tornado.websocket import websocket_connect
+
+        html = await asyncio.to_thread(self._fetch)
+        token = re.search(r'"token":"([^"]+)"', html)
+        if token is None:
+            raise RuntimeError("the page has no token")
+        asked = HTTPRequest(f"ws://{self._url}/ws", headers={"Sec-WebSocket-Protocol": f"bokeh, {token[1]}"})
+        self._socket = await websocket_connect(asked, subprotocols=["bokeh", token[1]], max_message_size=2**28)
+        await self._receive("ACK")
+        await self._send("PULL-DOC-REQ", {})
+        document = await self._receive("PULL-DOC-REPLY")
+        self._tables = [each for each in _objects(document) if {"head", "rows"} <= set(each.get("attributes", {}))]
+        ready = {"type": "event", "name": "document_ready", "values": {"type": "map"}}
+        await self._patch({"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": ready})
+
+    async def click(self, chance: random.Random) -> None:
+        """Click a row of one of the tables and wait until the address has changed, or the answer says that nothing does."""
+        tables = [table for table in self._tables if table["attributes"]["rows"]]
+        if not tables:
+            raise RuntimeError("the page has no rows to click")
+        table = chance.choice(tables)
+        self._sent += 1
+        row = chance.randrange(len(table["attributes"]["rows"]))
+        new = [row, self._sent]
+        await self._patch({"kind": "ModelChanged", "model": {"id": table["id"]}, "attr": "clicked", "new": new})
+        # The server confirms a change when all that follows from it at once has been sent.
+        await self._receive("OK")
+
+    def close(self) -> None:
+        """Leave."""
+        if self._socket is not None:
+            self._socket.close()
+
+    def _fetch(self) -> str:
+        with urllib.request.urlopen(f"http://{self._url}?result={self._key}", timeout=60) as answer:
+            return answer.read().decode()
+
+    async def _patch(self, event: dict[str, Any]) -> None:
+        await self._send("PATCH-DOC", {"events": [event]})
+
+    async def _send(self, kind: str, content: dict[str, Any]) -> None:
+        self._sent += 1
+        for part in ({"msgid": str(self._sent), "msgtype": kind}, {}, content):
+            await self._socket.write_message(json.dumps(part))
+
+    async def _receive(self, kind: str) -> Any:
+        """The next message of a kind; changes that come before are taken up."""
+        end = time.perf_counter() + LOST
+        while True:
+            header = json.loads(await self._frame(end))
+            await self._frame(end)
+            content = json.loads(await self._frame(end))
+            for _ in range(2 * header.get("num_buffers", 0)):
+                await self._frame(end)
+            if header["msgtype"] == "ERROR":
+                raise RuntimeError(str(content)[:200])
+            self._take(content)
+            if header["msgtype"] == kind:
+                return content
+
+    def _take(self, content: Any) -> None:
+        """Take up new rows of the tables."""
+        for event in content.get("events", ()) if isinstance(content, dict) else ():
+            for table in self._tables:
+                if event.get("attr") == "rows" and event.get("model", {}).get("id") == table["id"]:
+                    table["attributes"]["rows"] = event["new"]
+
+    async def _frame(self, end: float) -> Any:
+        frame = await asyncio.wait_for(self._socket.read_message(), max(0.1, end - time.perf_counter()))
+        if frame is None:
+            raise RuntimeError("the server closed the connection")
+        return frame
+
+
+def _objects(told: Any) -> Iterator[dict[str, Any]]:
+    """All objects of a document."""
+    if isinstance(told, dict):
+        if "id" in told:
+            yield told
+        for value in told.values():
+            yield from _objects(value)
+    elif isinstance(told, list):
+        for value in told:
+            yield from _objects(value)

@@ -1,0 +1,90 @@
+"""What Run will take, beside the button: asked of a job once the model is loaded, and said in a few words."""
+
+from typing import Any
+
+import param
+
+from workbench.forecasts import Forecast, counted, forecast
+from workbench.jobs import Job, Jobs, limits
+from workbench.models.memory import free_memory, gigabytes
+from workbench.store import Store
+from workbench.views.latest import Latest
+from workbench.views.question import Question
+
+UNLOADED = "How long it takes is known once the model is loaded."
+UNKNOWN = "How long it takes is not known before its first run."
+
+
+class Expected(param.Parameterized):
+    """The forecast of a question."""
+
+    said = param.String(default="", doc="What it takes, as plain text; '' where there is no question.")
+
+    def __init__(self, jobs: Jobs, store: Store):
+        super().__init__()
+        self._jobs, self._store, self._latest = jobs, store, Latest(jobs)
+        self._of = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether a job of this panel waits or runs."""
+        return self._latest.live
+
+    def ask_about(self, asked: Question | None) -> None:
+        """Say what a question takes; no model is loaded for it."""
+        if asked is None:
+            self._latest.drop()
+            self.param.update(said="")
+            self._of = ""
+            return
+        if asked.placed not in self._jobs.models:
+            self._latest.drop()
+            self.said, self._of = UNLOADED, ""
+            return
+        if asked.key == self._of:
+            return
+        self._of, folder = asked.key, self._store.folder
+
+        def work(model: Any, job: Job) -> str:
+            pairs = asked.pairs(model) if asked.task else None
+            found = counted(model, pairs, asked.method, asked.params)
+            if found is not None and found.cells is not None:
+                limits().check("cells", found.cells)
+            made = forecast(model, pairs, asked.method, asked.params, folder)
+            return words(made, free_memory(str(model.cfg.device)))
+
+        known = self._latest.ask(asked.placed, f"forecast {asked.key}", work)
+        if known is not None:
+            self.said = known
+
+    def refresh(self) -> None:
+        """Take over how far the job is."""
+        job = self._latest.refresh()
+        if job is None:
+            return
+        if job.status == "done":
+            self.said = job.result
+        elif job.status in ("failed", "stopped"):
+            self.said, self._of = job.message, ""
+
+
+def words(found: Forecast, free: int | float) -> str:
+    """A forecast in a few words: 'About 14 s, 0.30 GB; 270 cells.'"""
+    if found.seconds is None:
+        return UNKNOWN
+    parts = [f"About {duration(found.seconds)}" + (", as the last run like it" if found.before else "")]
+    if found.held is not None:
+        parts[0] += f", {gigabytes(found.held)}"
+    if found.cells is not None:
+        parts.append(f"{found.cells:,} cells")
+    said = "; ".join(parts) + "."
+    if found.held is not None and found.held > free:
+        said += f" That is more than the {gigabytes(free)} that are free: take fewer or shorter prompts."
+    return said
+
+
+def duration(seconds: float | int) -> str:
+    """A time for reading: '14 s', '3 min'."""
+    if seconds < 1:
+        return "1 s or less"
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
