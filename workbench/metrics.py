@@ -111,3 +111,9 @@ def metric_named(name: str) -> Metric:
 def is_right(logits: Logits, answers: Answers) -> Float[Tensor, "batch"]:
     """1.0 where the right answers are more probable than the wrong ones, else 0.0."""
     return (logit_diff(logits, answers) > 0).float()
+
+
+def rank(logits: Logits, answers: Answers) -> Float[Tensor, "batch"]:
+    """The place of the likeliest right answer among all tokens: 1 is the token the model would say."""
+    picked = logits.float().gather(-1, answers.right.clamp(min=0)).masked_fill(answers.right < 0, float("-inf"))
+    return 1.0 + (logits.float() > picked.amax(-1, keepdim=True)).sum(-1).float()

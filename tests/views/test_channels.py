@@ -16,6 +16,7 @@ from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
 from workbench.plots import figure
 from workbench.store import Store
+from workbench.store.texts import text_key
 from workbench.views.channels import Channels
 from workbench.views.channels_address import restore, written
 from workbench.views.composed import between, by_layer, cell_at
@@ -328,6 +329,7 @@ def test_the_state_is_flat_and_comes_back(view):
     assert said == json.loads(json.dumps(said))
     assert {**said, "model": ""} == {
         "model": "", "task": "custom", "writer": "0.1", "reader": "2.3", "component": "4", "alpha": "2.5", "prompt": "1",
+        "rows": text_key(ROWS),
     }  # fmt: skip
     other = opened(Channels(view.jobs, view.store, rows=ROWS))
     restore(other, said)

@@ -8,7 +8,7 @@ import xarray as xr
 
 from workbench.hooks import read
 from workbench.methods.method import Method
-from workbench.metrics import MetricName, answers_of, is_right, metric_named
+from workbench.metrics import MetricName, answers_of, is_right, log_prob, metric_named, rank
 from workbench.pairs import Pairs
 from workbench.result import Scores
 
@@ -27,22 +27,30 @@ def run(model: Any, pairs: Pairs, *, metric: MetricName = "logit_diff") -> Score
         metric: logit_diff, prob_diff, log_prob or kl (to the clean run).
     Returns:
         Scores over (run, prompt), runs 'clean' and 'corrupt', in the metric's unit; parts['right'] holds 1 where the right
-        answer wins and 0 where not. notes['warning'] is there when accuracy on clean is below 0.75, or when the corruption
-        changes nothing.
+        answer wins and 0 where not, parts['rank'] the rank of the best right answer among all tokens (1 is the likeliest),
+        parts['probability'] that of the right answers together, from 0 to 1. notes['warning'] is there when accuracy on
+        clean is below 0.75, or when the corruption changes nothing.
     Raises:
         BadInput: When there is no such metric.
     """
     measured = metric_named(metric)
-    reference, values, right = None, [], []
+    reference, values, right, ranks, probabilities = None, [], [], [], []
     for tokens in (pairs.clean, pairs.corrupt):
         logits, _ = read(model, tokens.to(model.cfg.device), pairs.end, [])
         reference = logits if reference is None else reference
         compared = answers_of(pairs, logits.device, reference)
         values.append(measured.measure(logits, compared))
         right.append(is_right(logits, compared))
+        ranks.append(rank(logits, compared))
+        probabilities.append(log_prob(logits, compared).exp())
     coords = {"run": ["clean", "corrupt"], "prompt": np.arange(len(pairs))}
     made = xr.DataArray(torch.stack(values).double().cpu().numpy(), dims=("run", "prompt"), coords=coords)
-    correct = xr.DataArray(torch.stack(right).double().cpu().numpy(), dims=("run", "prompt"), coords=coords)
+    found = {"right": right, "rank": ranks, "probability": probabilities}
+    parts = {
+        name: xr.DataArray(torch.stack(each).double().cpu().numpy(), dims=("run", "prompt"), coords=coords)
+        for name, each in found.items()
+    }
+    correct = parts["right"]
     notes = {
         "sign": "+ prefers the right answer",
         "accuracy": "clean {:.0%}, corrupt {:.0%}".format(*correct.mean("prompt").values),
@@ -50,7 +58,7 @@ def run(model: Any, pairs: Pairs, *, metric: MetricName = "logit_diff") -> Score
     warning = _warning(made.values, float(correct.sel(run="clean").mean()), metric)
     if warning:
         notes["warning"] = warning
-    return Scores(title=TITLE, unit=measured.unit, values=made, parts={"right": correct}, notes=notes)
+    return Scores(title=TITLE, unit=measured.unit, values=made, parts=parts, notes=notes)
 
 
 def _warning(values: np.ndarray, accuracy: float, metric: str) -> str | None:

@@ -53,8 +53,8 @@ def custom(
     answers = {
         side: [
             tuple(
-                _answer(tokenizer, number, side, clean[number - 1], text, first_token, add_space)
-                for text in _texts(number, row, side)
+                answer_id(tokenizer, number, side, clean[number - 1], text, first_token, add_space)
+                for text in answer_texts(number, row, side)
             )
             for number, row in enumerate(read, start=1)
         ]
@@ -72,6 +72,43 @@ def custom(
     return replace(pairs, params={"n": len(read), "first_token": first_token, "add_space": add_space})
 
 
+def rows_of(model: Any, pairs: Pairs) -> list[Row]:
+    """Rows that `custom` makes pairs of, from pairs that a task made.
+
+    Args:
+        model: A model with a tokenizer, or a tokenizer.
+        pairs: The pairs.
+    Returns:
+        A row per pair, its positions as indices. Where a tokenizer reads a text otherwise than it was written, as it may
+        with random tokens, the row makes another pair: compare.
+    """
+    tokenizer = tokenizer_of(model)
+    begins = encode(tokenizer, "")
+    rows = []
+    for index in range(len(pairs)):
+        length = int(pairs.lengths[index])
+        row: Row = {}
+        for side, ids in (("clean", pairs.clean), ("corrupt", pairs.corrupt)):
+            one = ids[index, :length].tolist()
+            own = one[len(begins) :] if begins and one[: len(begins)] == begins else one
+            row[side] = tokenizer.decode(own, clean_up_tokenization_spaces=False)
+        for side, answers in (("right", pairs.right), ("wrong", pairs.wrong)):
+            row[side] = "|".join(_written(tokenizer, row["clean"], token) for token in answers[index])
+        for name, where in pairs.positions.items():
+            if name != "END" or int(where[index]) != length - 1:
+                row[f"{_POSITION}{name}"] = str(int(where[index]))
+        rows.append(row)
+    return rows
+
+
+def _written(tokenizer: Any, prompt: str, token: int) -> str:
+    """An answer as one would type it: without its space where it is put before it anyway."""
+    text = tokenizer.decode([token], clean_up_tokenization_spaces=False)
+    bare = text.strip()
+    likely = continuation(tokenizer, prompt, answer_forms(prompt, bare)[0]) if bare else []
+    return bare if likely == [token] else text
+
+
 def _prompt(number: int, row: Row, column: str) -> str:
     text = row[column]
     if not isinstance(text, str) or not text.strip():
@@ -79,7 +116,12 @@ def _prompt(number: int, row: Row, column: str) -> str:
     return text
 
 
-def _texts(number: int, row: Row, column: str) -> list[str]:
+def answer_texts(number: int, row: Row, column: str) -> list[str]:
+    """The answers of one side of a row, one or several.
+
+    Raises:
+        BadInput: When there is none, or one is no text.
+    """
     given = row[column]
     if isinstance(given, str) and "|" in given:
         given = [part.rstrip() for part in given.split("|")]
@@ -91,9 +133,14 @@ def _texts(number: int, row: Row, column: str) -> list[str]:
     return texts
 
 
-def _answer(tokenizer: Any, number: int, column: str, prompt: str, text: str, first_token: bool, add_space: bool) -> int:
-    forms = _forms(prompt, text) if add_space else [text]
-    ids = [_continuation(tokenizer, prompt, form) for form in forms]
+def answer_id(tokenizer: Any, number: int, column: str, prompt: str, text: str, first_token: bool, add_space: bool) -> int:
+    """The token that an answer is after a prompt, see `custom`.
+
+    Raises:
+        BadInput: When it is not one token, or no word of the tokenizer.
+    """
+    forms = answer_forms(prompt, text) if add_space else [text]
+    ids = [continuation(tokenizer, prompt, form) for form in forms]
     for one in ids:
         if len(one) == 1 and one[0] != tokenizer.unk_token_id:
             return one[0]
@@ -108,7 +155,7 @@ def _answer(tokenizer: Any, number: int, column: str, prompt: str, text: str, fi
     )
 
 
-def _forms(prompt: str, text: str) -> list[str]:
+def answer_forms(prompt: str, text: str) -> list[str]:
     """The answer with and without a space, the likelier first."""
     if text[0].isspace():
         return [text]
@@ -119,7 +166,8 @@ def _forms(prompt: str, text: str) -> list[str]:
     return [text, f" {text}"] if joined else [f" {text}", text]
 
 
-def _continuation(tokenizer: Any, prompt: str, text: str) -> list[int]:
+def continuation(tokenizer: Any, prompt: str, text: str) -> list[int]:
+    """The tokens of a text that follows a prompt."""
     before, whole = encode(tokenizer, prompt), encode(tokenizer, prompt + text)
     if whole[: len(before)] == before:
         return whole[len(before) :]

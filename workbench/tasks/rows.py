@@ -50,24 +50,36 @@ def _from_file(path: Path) -> Any:
         raise BadInput(f"custom: the file must end in {', '.join(SUFFIXES)}; got {path.name!r}. Rename or convert it.")
     if not path.is_file():
         raise BadInput(f"custom: the file must exist; got {str(path)!r}. Check its name and folder.")
-    text = _text(path)
+    return _from_text(path.name, _text(path))
+
+
+def rows_in(name: str, text: str) -> list[Row]:
+    """The rows of the text of a .csv, .jsonl or .json file; `name` is the file's, for its ending and for messages.
+
+    Raises:
+        BadInput: As `read_rows`.
+    """
+    given = _from_text(name, text.removeprefix("\ufeff"))
+    return read_rows(given if isinstance(given, list) else [given])
+
+
+def _from_text(name: str, text: str) -> Any:
+    if "\0" in text:
+        raise BadInput(f"custom: the file must be text; {name!r} is binary. Save it as CSV.")
     if not text.strip():
-        raise BadInput(f"custom: the file must have at least 1 row; {path.name!r} is empty. {_example()}")
-    return {".csv": _csv, ".jsonl": _jsonl, ".json": _json}[path.suffix.lower()](path.name, text)
+        raise BadInput(f"custom: the file must have at least 1 row; {name!r} is empty. {_example()}")
+    return {".csv": _csv, ".jsonl": _jsonl, ".json": _json}[Path(name).suffix.lower()](name, text)
 
 
 def _text(path: Path) -> str:
     try:
         # Spreadsheets begin their UTF-8 files with a byte order mark, which would end up in the first column's name.
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(
             f"custom: the file must be text in UTF-8; {path.name!r} is not (byte {error.start}). "
             "If it comes from a spreadsheet, save it as 'CSV UTF-8'."
         ) from None
-    if "\0" in text:
-        raise BadInput(f"custom: the file must be text; {path.name!r} is binary. Save it as CSV.")
-    return text
 
 
 def _csv(name: str, text: str) -> list[Row]:

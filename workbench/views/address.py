@@ -16,6 +16,7 @@ LONGEST = 1500
 def written(view: Circuits) -> dict[str, str]:
     """What the URL says: model, task, method, their settings, the cell, prompt and size chosen, the key of the result."""
     said = {"model": view.model, "task": view.task, "method": view.method} | placed(view)
+    said |= queries.rows_kept(view)
     said |= changed("task", view.task_fields, view.options) | changed("method", view.method_fields, view.params)
     looked = view.attention
     if view.key:
@@ -35,6 +36,7 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
     asked = Query(query)
     asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
     asked.placed(view)
+    asked.rows(view)
     asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
     asked.attempt("method", lambda text: view.param.update(method=_method(text)))
     asked.attempt("result", lambda text: _open(view, text))

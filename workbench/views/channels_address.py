@@ -12,8 +12,8 @@ from workbench.views.search import named
 
 def written(view: Channels) -> dict[str, str]:
     """What the URL says: model, task and its options, slot, and the pair, component, factor and prompt chosen."""
-    said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
-    said |= placed(view)
+    said = {"model": view.model, "task": view.task} | placed(view) | queries.rows_kept(view)
+    said |= changed("task", view.task_fields, view.options)
     said |= {"slot": view.slot} if view.slot != "q" else {}
     pair = view.pair
     if pair.writer is not None and pair.reader is not None:
@@ -29,6 +29,7 @@ def restore(view: Channels, query: Mapping[str, str]) -> None:
     asked = Query(query)
     asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
     asked.placed(view)
+    asked.rows(view)
     asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
     asked.fields("task", view.task_fields, view, "options")
     asked.attempt("slot", lambda text: (one_of("slot", text, SLOTS), view.param.update(slot=text)))

@@ -15,7 +15,8 @@ ORDERS = {"up": False, "down": True}
 
 def written(view: Heads) -> dict[str, str]:
     """What the URL says: model, task, their options, what is joined, how the table is sorted and narrowed, the head."""
-    said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
+    said = {"model": view.model, "task": view.task} | queries.rows_kept(view)
+    said |= changed("task", view.task_fields, view.options)
     said |= changed("heads", view.method_fields, view.params)
     said |= placed(view)
     said |= {"joined": " ".join(view.joined)} if view.joined else {}
@@ -37,6 +38,7 @@ def restore(view: Heads, query: Mapping[str, str]) -> None:
     asked = Query(query)
     asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
     asked.placed(view)
+    asked.rows(view)
     asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
     asked.fields("task", view.task_fields, view, "options")
     asked.fields("heads", view.method_fields, view, "params")

@@ -9,7 +9,9 @@ from typing import Any
 
 from workbench.errors import BadInput, one_of, within
 from workbench.jobs import limits
+from workbench.store.texts import keep_text, kept_text
 from workbench.views.fields import Field
+from workbench.views.question import CUSTOM
 from workbench.views.working import Working
 
 _LONGEST = 300
@@ -54,6 +56,10 @@ class Query:
         self.attempt("dtype", lambda text: (one_of("dtype", text, BYTES), view.param.update(dtype=text)))
         self.attempt("device", lambda text: (one_of("device", text, devices()), view.param.update(device=text)))
 
+    def rows(self, view: Any) -> None:
+        """Attempt the key of the user's own pairs; the text that it names is read back, and nothing else."""
+        self.attempt("rows", lambda text: view.param.update(rows=kept_text(view.store.folder, text)))
+
     def tell(self, view: Working) -> None:
         """One notice of all that could not be used, if anything."""
         problems = list(self._problems)
@@ -75,6 +81,19 @@ def changed(prefix: str, fields: Mapping[str, Field], values: Mapping[str, Any])
         for name, one in fields.items()
         if values.get(name, one.default) != one.default
     }
+
+
+def rows_kept(view: Any) -> dict[str, str]:
+    """The key of the user's own pairs, which are kept beside the results: they are too long for a URL.
+
+    Nothing where they are not asked about, or cannot be kept.
+    """
+    if view.task != CUSTOM or not view.rows.strip():
+        return {}
+    try:
+        return {"rows": keep_text(view.store.folder, view.rows)}
+    except BadInput:
+        return {}
 
 
 def at_hand(ref: str) -> bool:
@@ -115,7 +134,6 @@ def task(text: str) -> str:
         BadInput: When it is none.
     """
     from workbench.tasks import TASKS
-    from workbench.views.question import CUSTOM
 
     one_of("the task", text, [*TASKS, CUSTOM])
     return text

@@ -1,0 +1,30 @@
+"""The state of the page of pairs as the query of its URL, and the addresses of other pages with the same pairs."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from workbench.views import query as queries
+from workbench.views.pairs import OwnPairs
+from workbench.views.query import Query, changed, placed
+
+
+def written(view: OwnPairs) -> dict[str, str]:
+    """What the URL says: model, task and its options, and the key of the user's own pairs."""
+    said = {"model": view.model, "task": view.task} | placed(view) | queries.rows_kept(view)
+    return said | changed("task", view.task_fields, view.options)
+
+
+def restore(view: OwnPairs, query: Mapping[str, str]) -> None:
+    """Set the view to what a URL says; what cannot be used becomes one notice."""
+    asked = Query(query)
+    asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
+    asked.placed(view)
+    asked.rows(view)
+    asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
+    asked.fields("task", view.task_fields, view, "options")
+    asked.tell(view)
+
+
+def elsewhere(view: OwnPairs, page: str) -> str:
+    """The address of another page, set to these pairs."""
+    return f"{page}?{urlencode(written(view))}"
