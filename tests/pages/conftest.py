@@ -3,7 +3,7 @@
 import shutil
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -55,17 +55,17 @@ def quiet(tab, seconds=1.0):
 
 
 def darken(tab):
-    """Turn the page dark, once all of it stands: what is mounted later tells the server that the page is light."""
+    """Turn the page dark, once all of it stands: what is mounted later tells the server, and so the page, that it is light."""
     from playwright.sync_api import TimeoutError as Late
 
-    quiet(tab)
-    for _ in range(3):
-        tab.get_by_role("button", name="theme").first.click()
-        try:
-            tab.wait_for_function("getComputedStyle(document.body).backgroundColor === 'rgb(16, 18, 21)'", timeout=EXPECT)
+    dark = "getComputedStyle(document.body).backgroundColor === 'rgb(16, 18, 21)'"
+    for _ in range(4):
+        quiet(tab)
+        if tab.evaluate(dark):
             return
-        except Late:
-            continue
+        tab.get_by_role("button", name="theme").first.click()
+        with suppress(Late):
+            tab.wait_for_function(dark, timeout=EXPECT)
     raise AssertionError("the page stays light")
 
 

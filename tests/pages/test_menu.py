@@ -41,6 +41,8 @@ def url(result):
         """
 
     class Made:
+        view = None
+
         def __init__(self):
             first, menu = Panel(), Menu()
             first.show(drawn(result, "light", 600), result)
