@@ -35,6 +35,7 @@ _HOME = {
     "agreement": "workbench.methods",
     "attention_grid": "workbench.widgets.attention_grid",
     "card": "workbench.models",
+    "circuit_graph": "workbench.widgets.circuit_graph",
     "custom": "workbench.tasks",
     "faithfulness": "workbench.methods",
     "figure": "workbench.plots",

@@ -67,39 +67,97 @@ def test_one_click_gives_the_map_and_one_more_the_attention(tab, views):
     assert float(views[-1].result.mean().values.sel(layer=chosen.layer, head=chosen.head)) == top
 
 
-def test_the_slider_of_a_circuit_draws_it_anew_and_says_what_was_measured(tab, url, views):
-    asked = "model=tiny:repeat&task=repeated_tokens&method=discover&method.scorer=eap&method.random=1&method.resamples=0"
-    tab.goto(f"{url}?{asked}&task.n=6&method.n_edges=20")
+FOUND = "model=tiny:repeat&task=repeated_tokens&method=discover&method.scorer=eap&method.random=1&method.resamples=0"
+
+
+@pytest.fixture
+def circuit(tab, url, views):
+    """A tab that shows a circuit of the tiny model."""
+    tab.goto(f"{url}?{FOUND}&task.n=6&method.n_edges=20")
     tab.get_by_role("button", name="Run").click(timeout=EXPECT)
     tab.get_by_text("20 edges asked for").first.wait_for(timeout=5 * EXPECT)
-    boxes = tab.locator(".textpoint")
-    boxes.first.wait_for(timeout=EXPECT)
-    sized, before = views[-1].sizes, boxes.all_text_contents()
+    drawn(tab, edges=lambda count: count > 0)
+    return tab
+
+
+def drawn(tab, edges=lambda count: True, **wanted):
+    """Wait until the canvas says of itself what is wanted."""
+    canvas = tab.locator("canvas.base")
+    canvas.wait_for(timeout=EXPECT)
+    end = time.monotonic() + EXPECT / 1000
+    while True:
+        said = canvas.evaluate("each => ({...each.dataset})")
+        if "edges" in said and edges(int(said["edges"])) and all(said.get(name) == one for name, one in wanted.items()):
+            return said
+        assert time.monotonic() < end, said
+        tab.wait_for_timeout(50)
+
+
+def until(tab, true):
+    end = time.monotonic() + EXPECT / 1000
+    while not true():
+        assert time.monotonic() < end
+        tab.wait_for_timeout(50)
+
+
+def test_the_slider_of_a_circuit_draws_it_anew_and_says_what_was_measured(circuit, views):
+    tab, sized = circuit, views[-1].sizes
+    count = {size: str(int(sized.kept(size).sum())) for size in sized.sizes}
+    drawn(tab, edges=lambda found: str(found) == count[20])
     assert tab.get_by_text(sized.words(20), exact=True).count() == 1
     slider = tab.get_by_role("slider").first
     slider.focus()
     slider.press("ArrowRight")
     after = sized.sizes[sized.sizes.index(20) + 1]
     tab.get_by_text(sized.words(after), exact=True).wait_for(timeout=EXPECT)
-    tab.get_by_text(f"{after} edges asked for", exact=False).nth(1).wait_for(timeout=EXPECT)
     tab.wait_for_function(f"location.search.includes('size={after}')", timeout=EXPECT)
-    tab.wait_for_timeout(500)
-    assert sized.words(after) != sized.words(20)
-    assert boxes.all_text_contents() != before
+    drawn(tab, edges=lambda found: str(found) == count[after])
     assert views[-1].size == after
     slider.press("Home")
     tab.get_by_text(sized.words(sized.sizes[0]), exact=True).wait_for(timeout=EXPECT)
     darken(tab)
-    tab.wait_for_timeout(500)
     assert views[-1].size == sized.sizes[0]
     tab.goto(tab.url.replace(f"size={sized.sizes[0]}", f"size={after}"))
     tab.get_by_text(sized.words(after), exact=True).wait_for(timeout=EXPECT)
-    head = next(name for name in boxes.all_text_contents() if "." in name)
-    tab.wait_for_timeout(1000)
-    at = boxes.filter(has_text=head).first.bounding_box()
-    tab.mouse.click(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
-    layer, _, number = head.partition(".")
+    drawn(tab, edges=lambda found: str(found) == count[after])
+
+
+def test_a_node_is_reached_by_key_replaced_by_click_and_brought_back_by_the_address(circuit, views):
+    tab, canvas = circuit, circuit.locator("canvas.base")
+    canvas.focus()
+    for _ in range(10):
+        canvas.press("ArrowUp")
+        if drawn(tab)["at"].partition(".")[0] in ("a0", "a1"):
+            break
+    head = drawn(tab)["at"]
+    canvas.press("Enter")
+    layer, _, number = head[1:].partition(".h")
     tab.get_by_text(f"Attention in layer {layer}, head {number}: clean prompt 1").wait_for(timeout=EXPECT)
+    tab.get_by_role("button", name="Zero").click(timeout=EXPECT)
+    tab.get_by_text(f"{head} writes zero").wait_for(timeout=EXPECT)
+    tab.get_by_text("Right answer").wait_for(timeout=EXPECT)
+    change = views[-1].ablation.answer.changed.change
+    tab.get_by_text(f"{change:+.3g} ±", exact=False).first.wait_for(timeout=EXPECT)
+    canvas.press("e")
+    edge = drawn(tab)["at"]
+    assert head in edge
+    canvas.press("Enter")
+    tab.get_by_role("button", name="Other run").click(timeout=EXPECT)
+    tab.get_by_text(f"{edge} carries what it is on the corrupt prompt").wait_for(timeout=EXPECT)
+    until(tab, lambda: views[-1].ablation.answer is not None and len(views[-1].ablation.answer.asked) == 2)
+    tab.wait_for_function("location.search.includes('other')", timeout=EXPECT)
+    both = views[-1].ablation.answer.changed.change
+    tab.goto(tab.url)
+    tab.get_by_text(f"{edge} carries what it is on the corrupt prompt").wait_for(timeout=EXPECT)
+    tab.get_by_text("Right answer").wait_for(timeout=EXPECT)
+    assert views[-1].ablation.answer.changed.change == both
+    tab.get_by_role("button", name="Remove").first.click()
+    until(tab, lambda: len(views[-1].ablation.replaced) == 1)
+    tab.get_by_role("button", name="Undo").click()
+    until(tab, lambda: len(views[-1].ablation.replaced) == 2)
+    tab.get_by_role("button", name="Clear").click()
+    until(tab, lambda: not views[-1].ablation.replaced)
+    tab.get_by_text("Right answer").wait_for(state="hidden", timeout=EXPECT)
 
 
 def test_the_url_brings_the_state_back_and_nonsense_a_notice(tab, url):

@@ -17,7 +17,7 @@ from workbench.result import Origin
 from workbench.store import Store
 from workbench.tasks import TASKS
 from workbench.views.address import restore, written
-from workbench.views.cells import Cell, cell_at, group_of
+from workbench.views.cells import Cell, cell_of_place, group_of
 from workbench.views.circuit_size import CircuitSize, interval
 from workbench.views.circuits import Circuits
 
@@ -169,35 +169,16 @@ def test_what_discover_finds_is_among_its_sizes():
     assert sized.measured(9).value == pytest.approx(sized.summary["faithfulness"])
 
 
-def places(made):
-    """Where each box and each edge of a network can be clicked, by name."""
-    return {
-        name: {"curveNumber": index, "x": x, "y": y}
-        for index, trace in enumerate(made.data)
-        if isinstance(trace.meta, (list, tuple))
-        for name, x, y in zip(trace.meta, trace.x, trace.y, strict=True)
-    }
-
-
-def test_a_click_on_the_network_finds_the_head():
-    circuit = CircuitSize(scored()).select(GRAPH.n_edges)
-    at = places(figure(circuit, top=200))
-    wanted = {"input": None, "logits": None, "m1": None, "a1.h2": Cell(1, 2), "a2.kv1": Cell(2, 1, None, "k")}
-    for name, cell in wanted.items():
-        assert cell_at(circuit, figure(circuit, top=200), at[name]) == cell
-    edges = {name: point for name, point in at.items() if "->" in name}
-    assert len(edges) == len({(point["x"], point["y"]) for point in edges.values()}), "each has a place of its own"
-    for name, point in edges.items():
-        src, _, dst = name.partition("->")
-        cell = cell_at(circuit, figure(circuit, top=200), point)
-        node = dst if dst.startswith("a") else src
-        assert (cell is not None) == node.startswith("a")
-        if cell is not None:
-            assert node.startswith(f"a{cell.layer}.{'kv' if cell.site else 'h'}{cell.head}")
+def test_a_node_or_an_edge_of_the_network_finds_the_head():
+    wanted = {
+        "input": None, "logits": None, "m1": None, "a1.h2": Cell(1, 2), "a2.kv1": Cell(2, 1, None, "k"),
+        "a0.h1->a2.kv1<v>": Cell(2, 1, None, "v"), "a0.h1->m2": Cell(0, 1), "input->a1.h3<q>": Cell(1, 3), "m0->logits": None,
+    }  # fmt: skip
+    for place, cell in wanted.items():
+        assert cell_of_place(GRAPH, place) == cell
+    circuit = scored()
     assert group_of(circuit, Cell(2, 1, None, "k")) == (1, 2)
     assert group_of(circuit, Cell(2, 1)) is None
-    for nonsense in ({"curveNumber": 0, "x": 0, "y": 0}, {"curveNumber": 99}, {"x": "<b>", "y": 1}, {}):
-        assert cell_at(circuit, figure(circuit), nonsense) is None
 
 
 @pytest.fixture

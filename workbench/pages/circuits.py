@@ -51,8 +51,9 @@ class CircuitsPage(Shell):
 
     def _layout(self) -> pmui.Page:
         self.hint = pn.pane.HTML(margin=0, sizing_mode="stretch_width")
-        network = menued(self.network_menu, self.network.pane)
-        self.map_card = paper(self.hint, self.size.chooser, self.map.box, network)
+        self.map_card = paper(
+            self.hint, self.size.chooser, self.map.box, menued(self.network_menu, *self.network.objects),
+        )  # fmt: skip
         self.chooser = self._chooser()
         self.looks = line()
         self.attention_card = paper(self.chooser, self.looks, self.attention.box)

@@ -7,7 +7,6 @@ import panel_material_ui as pmui
 
 from workbench.pages import live_words as words
 from workbench.pages.shown import heading, paper
-from workbench.pages.table import Table
 from workbench.views.answering import BYS
 from workbench.views.circuits import Circuits
 
@@ -31,8 +30,7 @@ class LiveCard:
         for button, act in ((self.undo, self.live.undo), (self.clear, self.live.clear), (self.measure, self.live.measure)):
             button.on_click(lambda event, act=act: act())
         self.actions = pmui.Row(self.undo, self.clear, self.measure, margin=(4, 0), sx={"gap": "6px"})
-        self.status, self.says = _text(), _text()
-        self.table = Table(self._to_prompt)
+        self.status, self.says, self.table = _text(), _text(), _text()
         self.card = paper(
             heading("Replace a node or an edge", "and see what the answer becomes"), self.chosen, self.buttons, self.about,
             self.list, self.actions, self.status, self.says, self.table,
@@ -68,7 +66,7 @@ class LiveCard:
         self.measure.visible = bool(live.replaced) and live.answer is None and not live.live
 
     def _row(self, each: Any) -> pmui.Row:
-        remove = pmui.Button(label="Remove", description=f"Replace {each.place} no longer", **{**BUTTON, "variant": "text"})
+        remove = pmui.Button(label="Remove", **{**BUTTON, "variant": "text"})
         remove.on_click(lambda event: self.live.remove(each.place))
         return pmui.Row(pn.pane.HTML(words.sentence(each), margin=(4, 0)), remove, margin=0, align="center", sx={"gap": "8px"})
 
@@ -79,13 +77,7 @@ class LiveCard:
         self.says.visible = self.table.visible = answer is not None
         if answer is not None:
             self.says.object = words.changed(answer)
-            self.table.show(words.HEAD, words.rows(answer))
-
-    def _to_prompt(self, index: int) -> None:
-        looked = self.view.attention
-        if looked.layer is not None:
-            looked.param.update(prompt=index)
-            looked.show()
+            self.table.object = words.table(answer)
 
 
 def _text() -> pn.pane.HTML:

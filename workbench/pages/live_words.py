@@ -15,8 +15,8 @@ VALUES = {
     "resample": "what it is on the corrupt prompt of another pair",
     "other": "what it is on the corrupt prompt",
 }
-HEAD = ("Prompt", "Without", "With", "Answer without", "Answer with")
-LONGEST = 90
+HEAD = ("Prompt", "Before", "After", "Answer before", "Answer after")
+LONGEST = 56
 
 
 def quietly(text: str) -> str:
@@ -89,15 +89,24 @@ def changed(answer: Answer) -> str:
     )
 
 
-def rows(answer: Answer) -> list[tuple[str, ...]]:
-    """A row per prompt."""
+def table(answer: Answer) -> str:
+    """A row per prompt: the metric and the most probable token, without and with what is replaced."""
     found = answer.changed
-    return [
-        (
-            text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…",
-            f"{found.before[index]:+.2f}",
-            f"{found.after[index]:+.2f}",
-            *(f"{word} {found.probabilities[run, index, 0]:.0%}" for run, word in enumerate(answer.likeliest[index])),
+    cells = [f"<th>{name}</th>" for name in HEAD]
+    lines = [f"<tr>{''.join(cells)}</tr>"]
+    for index, text in enumerate(answer.prompts):
+        words = [f"{word} {found.probabilities[run, index, 0]:.0%}" for run, word in enumerate(answer.likeliest[index])]
+        shown = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+        kept = [f"{found.before[index]:+.2f}", f"{found.after[index]:+.2f}", *words]
+        moved = ' style="font-weight:600"' if len(set(answer.likeliest[index])) > 1 else ""
+        lines.append(
+            f'<tr{moved}><td title="{escape(text)}">{escape(shown)}</td>'
+            + "".join(f'<td style="white-space:nowrap">{escape(cell)}</td>' for cell in kept)
+            + "</tr>"
         )
-        for index, text in enumerate(answer.prompts)
-    ]
+    return (
+        "<style>.live-table td,.live-table th{padding:3px 12px 3px 2px;text-align:left;"
+        "border-bottom:1px solid rgba(128,128,128,.2)}</style>"
+        '<div tabindex="0" style="max-height:280px;overflow:auto"><table class="live-table" style="font-size:12px;'
+        f'border-collapse:collapse;font-variant-numeric:tabular-nums">{"".join(lines)}</table></div>'
+    )

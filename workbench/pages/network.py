@@ -1,10 +1,13 @@
 """The network of a Circuit on the page: the component, told only what changed."""
 
+from html import escape
 from typing import Any
 
 import numpy as np
+import panel as pn
 
 from workbench.pages.widget import panel_class
+from workbench.plots.frame import caption
 from workbench.result import Circuit
 from workbench.views.circuits import Circuits
 from workbench.widgets.circuit_graph import CIRCUIT_GRAPH, MOST, Network, colouring, kept_of, strongest
@@ -20,6 +23,8 @@ class NetworkPane:
         self._view = view
         self._network: Network | None = None
         self.pane: Any = panel_class(CIRCUIT_GRAPH)(visible=False, margin=0)
+        self.title, self.caption = (pn.pane.HTML("", margin=(2, 0), sizing_mode="stretch_width") for _ in range(2))
+        self.objects = [self.title, self.pane, self.caption]
         self.pane.param.watch(self._selected, "selected")
         view.ablation.param.watch(lambda *_: self._mark(), ["replaced", "place"])
 
@@ -28,7 +33,7 @@ class NetworkPane:
         circuit = self._view.shown
         kept = None if not isinstance(circuit, Circuit) else kept_of(circuit)
         if circuit is None or kept is None or not kept.any():
-            self.pane.visible = False
+            self._see(False)
             return
         kept = strongest(circuit, kept, MOST if "kept" in circuit.parts else UNFINISHED)
         told = {**colouring(theme), "across": int(width), "selected": self._view.ablation.place}
@@ -36,7 +41,15 @@ class NetworkPane:
             self._network = Network(self._view.result, np.flatnonzero(kept | self._likely()))
             told |= self._network.sent
         told |= self._network.sized(kept)
-        self.pane.param.update(**told, replaced=self._replaced, visible=True)
+        self.pane.param.update(**told, replaced=self._replaced)
+        self.title.object = f'<b style="font-size:15px">{escape(circuit.title)}</b>'
+        said = [circuit.notes.get("sign", ""), *caption(circuit).split("\n")]
+        self.caption.object = "".join(f'<div style="font-size:11px;opacity:.75">{escape(one)}</div>' for one in said if one)
+        self._see(True)
+
+    def _see(self, visible: bool) -> None:
+        for each in self.objects:
+            each.visible = visible
 
     def _of(self, circuit: Circuit) -> bool:
         """Whether what was sent is of this circuit."""

@@ -87,10 +87,11 @@ def placed(
     """
     places = np.full((len(rows), 2), np.nan, np.float32)
     order = order[np.asarray(shown)[order]]
-    kinds = np.unique(rows[order])
+    kinds, counts = np.unique(rows[order], return_counts=True)
+    spread = max(1.0, max(counts, default=1) / 2.4)
     for place, row in enumerate(kinds):
         nodes = order[rows[order] == row]
-        places[nodes, 0] = _centred(len(nodes)) + (shift(graph, int(row)) if len(nodes) == 1 else 0.0)
+        places[nodes, 0] = _centred(len(nodes)) + (spread * shift(graph, int(row)) if len(nodes) == 1 else 0.0)
         places[nodes, 1] = place
     return places, [row_name(graph, int(row)) for row in kinds]
 

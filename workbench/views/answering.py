@@ -69,7 +69,7 @@ def answered(model: Any, job: Job, asked: Question, graph: Graph, metric: str, r
     job.say("Measuring")
     wanted = [Intervention(each.place, each.by) for each in replaced]
     changed = intervened(model, some, wanted, metric=metric, readers=graph.readers, seed=SEED, base=base)
-    first = [[visible(word) for word in token_strings(model.tokenizer, run[:, 0])] for run in changed.tokens]
+    first = [[visible(word) for word in token_strings(model.tokenizer, run[:, 0].tolist())] for run in changed.tokens]
     prompts = tuple(visible("".join(words)) for words in some.clean_strings)
     return Answer(replaced, changed, prompts, tuple(zip(*first, strict=True)), len(pairs))
 

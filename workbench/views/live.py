@@ -73,7 +73,7 @@ class Live(param.Parameterized):
 
     def why_not(self, place: str) -> str:
         """Why a place cannot be replaced; '' where it can."""
-        if self.unavailable or self.graph is None or "->" in place or place in self.graph.sources:
+        if self.unavailable or self.graph is None or not place or "->" in place or place in self.graph.sources:
             return self.unavailable
         if place == "logits":
             return "The logits write nothing to the stream. Choose one of the edges into them."
@@ -152,7 +152,7 @@ class Live(param.Parameterized):
             return answered(model, job, asked, graph, metric, replaced)
 
         said = [[each.place, each.by] for each in replaced]
-        known = self._latest.ask(asked.model, f"intervene {canonical([asked.pairs_key, graph.readers, metric, said])}", work)
+        known = self._latest.ask(asked.placed, f"intervene {canonical([asked.pairs_key, graph.readers, metric, said])}", work)
         if known is not None:
             self.param.update(answer=known, status="")
         else:

@@ -289,7 +289,7 @@ function render({ model, el }) {
       part.append(svg, said)
     }
     for (const said of model.get("said")) made("span", "", legend).textContent = said
-    const words = model.get("keys")
+    const words = model.get("meanings")
     if (words.high) entry(words.high, colours.high, [], 3)
     if (words.low) entry(words.low, colours.low, [], 3)
     if (comparing) {
@@ -324,7 +324,7 @@ function render({ model, el }) {
   }
 
   function about([kind, index]) {
-    const unit = model.get("unit"), words = model.get("keys"), replaced = model.get("replaced")[keyOf([kind, index])]
+    const unit = model.get("unit"), words = model.get("meanings"), replaced = model.get("replaced")[keyOf([kind, index])]
     const told = replaced ? `\nreplaced: ${replaced}` : ""
     if (kind === "node") {
       const score = nodeScores[index]
@@ -478,6 +478,8 @@ function render({ model, el }) {
   }
 
   let around = null
+  // The node whose edges are gone through, else the one that the edge leaves.
+  const nodeOf = (edge) => ((of.get(around) || []).includes(edge) ? around : ends[2 * edge])
   const ARROWS = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }
 
   function walk(thing) {
@@ -496,11 +498,11 @@ function render({ model, el }) {
     const from = isShown(walked) ? walked : isShown(selected) ? selected : null
     const first = [...names.keys()].find(there)
     if (event.key in ARROWS && first !== undefined) {
-      const node = from === null ? null : from[0] === "node" ? from[1] : ends[2 * from[1]]
+      const node = from === null ? null : from[0] === "node" ? from[1] : nodeOf(from[1])
       walk(["node", node === null ? first : beside(node, ...ARROWS[event.key])])
     } else if (event.key.toLowerCase() === "e" && from) {
       if (from[0] === "node") around = from[1]
-      else if (!(of.get(around) || []).includes(from[1])) around = ends[2 * from[1]]
+      else around = nodeOf(from[1])
       const edges = of.get(around) || []
       if (!edges.length) return
       const before = from[0] === "node" ? (event.shiftKey ? 0 : -1) : edges.indexOf(from[1])
@@ -549,7 +551,7 @@ function render({ model, el }) {
     nodes: renewed, labels: renewed, node_scores: renewed, ends: renewed, slots: renewed, scores: renewed,
     shown: sized, places: sized, selected: chosen,
   }
-  for (const name of ["rows", "replaced", "comparing", "said", "keys", "colours", "across", "down", "unit", "title"]) {
+  for (const name of ["rows", "replaced", "comparing", "said", "meanings", "colours", "across", "down", "unit", "title"]) {
     heardBy[name] = again
   }
   for (const [name, change] of Object.entries(heardBy)) model.on(`change:${name}`, change)

@@ -42,7 +42,7 @@ CIRCUIT_GRAPH = Widget(
         Trait("unit", "text", "", "Unit of the scores."),
         Trait("title", "text", "Circuit", "What it is, for who cannot see it."),
         Trait("said", "list", [], "What is said under it."),
-        Trait("keys", "dict", {}, "What colours and dashes mean."),
+        Trait("meanings", "dict", {}, "What colours and dashes mean."),
         Trait("colours", "dict", {}, "Colours of the page and the scale, as #rrggbb."),
         Trait("across", "int", 760, "Pixels across."),
         Trait("down", "int", 480, "Pixels down."),
@@ -200,7 +200,7 @@ class Network:
             "rows": rows,
             "comparing": reference is not None,
             "said": [_count(int((shown & KEPT > 0).sum()), int(kept.sum()))],
-            "keys": _keys(self.circuit, title),
+            "meanings": _meanings(self.circuit, title),
         }
 
     def replaced(self, by: Mapping[str, str]) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _count(drawn: int, kept: int) -> str:
     return f"{kept:,} edges" if drawn == kept else f"the {drawn:,} strongest of {kept:,} edges"
 
 
-def _keys(circuit: Circuit, title: str) -> dict[str, str]:
+def _meanings(circuit: Circuit, title: str) -> dict[str, str]:
     """What colours and dashes mean."""
     signed = "counts" not in circuit.parts
     return {
