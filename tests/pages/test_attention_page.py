@@ -167,7 +167,7 @@ def test_weighting_and_another_prompt_are_shown_at_once_and_the_url_brings_all_b
 
 
 def test_a_text_of_ones_own_is_shown_as_it_stands_and_a_long_one_refused(tab, views):
-    tab.get_by_role("button", name="Own text").click()
+    tab.get_by_role("button", name="Text", exact=True).click()
     area = tab.get_by_label("Your text")
     area.fill(HOSTILE)
     show(tab)

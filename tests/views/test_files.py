@@ -13,7 +13,7 @@ from workbench.errors import BadInput
 from workbench.jobs import Models
 from workbench.methods import METHODS
 from workbench.store.as_json import from_json
-from workbench.views.attention import attention, of_head
+from workbench.views.attention import of_head
 from workbench.views.code import code_of
 from workbench.views.files import about, file_of, numbers, stem
 from workbench.views.question import Question
@@ -57,7 +57,7 @@ def test_the_code_runs_as_pasted_and_gives_the_same_numbers(method, models):
 def test_the_code_of_the_panels_of_a_head_runs_too(of, models):
     model = models.take(REPEATED.model)
     pairs = REPEATED.pairs(model)
-    looked = of_head(attention(model, pairs, 1, 2, of), 3)
+    looked = of_head(METHODS["attention"](model, pairs, layer=1, prompt=2, of=of), 3)
     same(pasted(code_of(looked)), looked)
     wrote = written(model, pairs, 1, 0, 1, of)
     same(pasted(code_of(wrote)), wrote)

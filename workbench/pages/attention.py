@@ -3,7 +3,6 @@
 Text that comes from prompts is shown as it stands: panes of HTML get it escaped, widgets and canvases treat it as text.
 """
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import attention_words as words
+from workbench.pages.menu import Menu, menued
 from workbench.pages.shell import WIDE, Shell, line, opened
 from workbench.pages.shown import heading, paper
 from workbench.pages.sidebar import ModelAndTask
@@ -20,7 +20,7 @@ from workbench.views.looks import Looks
 from workbench.views.looks_address import restore, written
 from workbench.widgets.attention_grid import ATTENTION_GRID, exact_state, thumbnails_state
 
-SOURCES = {"Task": "task", "Own text": "text"}
+SOURCES = {"Task": "task", "Text": "text"}
 # What the grid and the view share as it is.
 SHARED = ("pinned", "sort", "palette", "own", "least", "window")
 
@@ -62,11 +62,10 @@ class AttentionPage(Shell):
         self.chooser = pmui.Row(self.prompt, self.of, margin=(6, 0), align="center", sx={"gap": "8px"}, **WIDE)
         asked = pmui.Row(self.source, self.weighted, margin=0, align="center", sx={"gap": "12px"}, **WIDE)
         self.hint_card, self.about, self.link = paper(pn.pane.HTML(words.HINT, margin=0, **WIDE)), line(), line()
-        self.grid_card = paper(self.about, self.grid)
-        self.download = pmui.FileDownload(callback=self._csv, filename="head.csv", label="Download CSV", width=150, **small)
-        self.download.variant = "outlined"
+        self.whole, self.menu = Menu(), Menu()
+        self.grid_card = paper(menued(self.whole, pmui.Column(self.about, margin=(0, 70, 0, 0), **WIDE), self.grid))
         about = "where it looks most; click a row to pin its two tokens"
-        self.head_card = paper(self.link, heading("Largest numbers", about), self.table, self.download)
+        self.head_card = paper(menued(self.menu, self.link, heading("Largest numbers", about), self.table))
         sidebar = pmui.Column(*self.sidebar.objects, margin=(14, 14), **WIDE)
         return self._framed(
             "Circuit workbench: attention", sidebar, self.ruler, self._buttons(), paper(asked, self.chooser, self.text),
@@ -128,6 +127,8 @@ class AttentionPage(Shell):
         self.grid_card.visible = self.head_card.visible = made is not None
         self.about.object = words.about(self.view)
         if made is not None:
+            # Of a long prompt not all numbers are kept: there is the locked head's own menu.
+            self.whole.show(made.whole, self.view.rows)
             self._tell_grid(theme=self.theme, **thumbnails_state(made.thumbnails, made.words, made.unit))
         self._share()
         self._draw_head()
@@ -147,7 +148,8 @@ class AttentionPage(Shell):
         self._tell_grid(locked=index, **exact)
         self.link.object = words.head_link(view)
         self.table.show(["looks", "looked at", view.grid.unit if view.grid is not None else ""], words.rows(view))
-        self.table.visible = self.download.visible = view.exact is not None
+        self.table.visible = view.exact is not None
+        self.menu.show(view.exact, view.rows)
 
     def _tell_grid(self, **state: Any) -> None:
         """Set what differs, all at once."""
@@ -168,10 +170,3 @@ class AttentionPage(Shell):
     def _row_clicked(self, index: int) -> None:
         query, key, _ = self.view.largest[index]
         self.view.pinned = [query, key]
-
-    def _csv(self) -> io.StringIO:
-        """All numbers of the locked head, in full precision."""
-        from workbench.plots import table
-
-        found = self.view.exact
-        return io.StringIO("" if found is None else table(found).to_csv(index=False))

@@ -1,12 +1,11 @@
 """What the page of attention says in words; safe as HTML."""
 
 from html import escape
-from urllib.parse import urlencode
 
 from workbench.pages.words import failed, left
 from workbench.plots.text import visible
+from workbench.views.links import link, on_prompt
 from workbench.views.looks import Looks
-from workbench.views.query import changed
 
 HINT = (
     '<div style="padding:20px 12px;max-width:680px">'
@@ -51,12 +50,10 @@ def head_link(view: Looks) -> str:
     if view.head is None:
         return '<span style="font-size:13px;opacity:.8">Lock a head to see its largest numbers here.</span>'
     name = ".".join(map(str, view.head))
-    state = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options) | {"head": name}
-    if view.source == "task":
-        state |= ({"prompt": str(view.prompt)} if view.prompt else {}) | ({"of": view.of} if view.of != "clean" else {})
+    on = on_prompt(view.prompt, view.of) if view.source == "task" else {}
     return (
         f'<b style="font-size:14px">Head {escape(name)}</b> <a style="font-size:13px;margin-left:8px;color:inherit" '
-        f'href="{escape("heads?" + urlencode(state))}">What it does otherwise: open it on the page of heads</a>'
+        f'href="{escape(link("heads", view, {"head": name} | on))}">What it does otherwise: open it on the page of heads</a>'
     )
 
 

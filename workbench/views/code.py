@@ -11,8 +11,6 @@ from workbench.views.question import CUSTOM, shape_of
 
 # What panels read, and no method of the catalogue: the lines after `model` and `pairs`.
 PANELS = {
-    "attention": "from workbench.views.attention import attention, of_head\n\n"
-    "result = of_head(attention(model, pairs, {layer!r}, {prompt!r}, {of!r}), {head!r})\n",
     "writes": "from workbench.views.writes import written\n\n"
     "result = written(model, pairs, {layer!r}, {head!r}, {prompt!r}, {of!r})\n",
 }  # fmt: skip

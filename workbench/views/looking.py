@@ -1,20 +1,23 @@
 """What the page of attention shows of one prompt: all heads in a byte per cell, made in a worker's thread."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from workbench.errors import BadInput
 from workbench.jobs import Job, limits
-from workbench.result import Origin
+from workbench.result import Origin, Scores
+from workbench.store import Store
 from workbench.views.question import Question
-from workbench.widgets.attention_grid import here_columns
+from workbench.widgets.attention_grid import here_columns, packed
 from workbench.widgets.thumbnails import Packing, Thumbnails
 
 # Longer prompts are refused: a layer's attention is kept whole while it is read.
 LONGEST = 2048
+# Numbers of a result that is kept, and stored, whole.
+KEPT = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,7 @@ class Grid:
         unit: Of the numbers.
         columns: Where each looks on this prompt, as the grid's script takes it.
         origin: Of the result of `attention` that holds the same in full precision.
+        whole: That result, where the prompt is short enough to keep it; else None.
     """
 
     thumbnails: Thumbnails
@@ -34,10 +38,22 @@ class Grid:
     unit: str
     columns: list[dict[str, Any]]
     origin: Origin
+    whole: Scores | None = None
 
 
-def grid(model: Any, asked: Question, job: Job) -> Grid:
+def grid_of(whole: Scores) -> Grid:
+    """The grid of a result of `attention`."""
+    from workbench.detectors.looking import HERE
+
+    assert whole.origin is not None
+    columns = here_columns({name: part.values for name, part in whole.parts.items()}, HERE)
+    return Grid(packed(whole), whole.values["query"].values.tolist(), whole.unit, columns, whole.origin, whole)
+
+
+def grid(model: Any, asked: Question, job: Job, store: Store) -> Grid:
     """All heads on the prompt that is asked about; the pairs are told as soon as they are made.
+
+    Of a short prompt the whole result is computed, or found in the store, and kept.
 
     Raises:
         BadInput: When the prompt is too long, or the model's attention cannot be read.
@@ -53,6 +69,8 @@ def grid(model: Any, asked: Question, job: Job) -> Grid:
     if len(tokens) > LONGEST:
         raise BadInput(f"the prompt must have at most {LONGEST} tokens to be shown; got {len(tokens)}. Use a piece of it.")
     limits().check("tokens", len(tokens))
+    if model.cfg.n_layers * model.cfg.n_heads * len(tokens) ** 2 <= KEPT:
+        return grid_of(store.compute(METHODS["attention"], model, pairs, **asked.params))
     packing = Packing(model.cfg.n_layers, model.cfg.n_heads, len(tokens))
     parts: dict[str, list[np.ndarray]] = {name: [] for name in HERE}
 
@@ -67,12 +85,27 @@ def grid(model: Any, asked: Question, job: Job) -> Grid:
     return Grid(packing.done(), words, unit, columns, METHODS["attention"].origin(model, pairs, **asked.params))
 
 
-def one_head(model: Any, asked: Question, head: tuple[int, int]) -> Any:
+def one_head(model: Any, asked: Question, head: tuple[int, int]) -> Scores:
     """The Scores of one head on the prompt that is asked about, over (query, key)."""
     from workbench.methods import METHODS
 
     pairs = asked.pairs(model) if asked.task else None
     return METHODS["attention"](model, pairs, **asked.params, layer=head[0], head=head[1])
+
+
+def head_of(whole: Scores, head: tuple[int, int]) -> Scores:
+    """The same of one head, from the result of all of them."""
+    from workbench.methods.attention import titled
+
+    assert whole.origin is not None
+    asked = whole.origin.params
+    at = {"layer": head[0], "head": head[1]}
+    return whole.replace(
+        title=titled(*head, "" if asked["text"] else f"{asked['of']} prompt {asked['prompt'] + 1}"),
+        values=whole.values.isel(at, drop=True),
+        parts={name: part.isel(at, drop=True) for name, part in whole.parts.items()},
+        origin=replace(whole.origin, params={**asked, **at}),
+    )
 
 
 def largest(values: np.ndarray, top: int) -> list[tuple[int, int, float]]:

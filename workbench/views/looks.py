@@ -15,7 +15,7 @@ from workbench.views.asking import Asking, check_placed
 from workbench.views.composed import Head
 from workbench.views.fields import given, method_fields
 from workbench.views.heads_columns import JOINED
-from workbench.views.looking import Grid, grid, largest, one_head, stored_columns
+from workbench.views.looking import Grid, grid, grid_of, head_of, largest, one_head, stored_columns
 from workbench.views.question import Question
 from workbench.views.several import Several
 from workbench.views.stored import answers
@@ -88,18 +88,29 @@ class Looks(Asking):
         params = given(method_fields("attention"), {"text": self.text, "weighted": self.weighted})
         return Question(self.model.strip(), "", "attention", {}, params, "", self.dtype, self.device)
 
-    def show(self) -> None:
-        """Ask for all heads on the prompt; a BadInput becomes a notice."""
+    def show(self, load: bool = True) -> None:
+        """Show all heads on the prompt: at once where that is stored, else ask for them, unless that must not load the model.
+
+        A BadInput becomes a notice.
+        """
         try:
             asked = self.question()
         except BadInput as problem:
             self.tell("error", str(problem))
             return
+        found = answers(self.store, {GRID: asked}).get(GRID)
+        if found is None and not load:
+            return
         if self._question is None or asked.placed != self._question.placed:
             self.grid = None
         self._question = asked
-        self._several.ask(GRID, asked.placed, f"grid {asked.key}", lambda model, job: grid(model, asked, job))
-        self._ask_head()
+        self._several.drop((GRID, HEAD))
+        if found is not None:
+            self._take(grid_of(found))
+            self.status = "done"
+            return
+        store = self.store
+        self._several.ask(GRID, asked.placed, f"grid {asked.key}", lambda model, job: grid(model, asked, job, store))
         self.refresh()
 
     def _again(self) -> None:
@@ -134,13 +145,18 @@ class Looks(Asking):
         self._several.drop((HEAD,))
         self.param.update(head=head, exact=None)
         self._ask_head()
-        self.refresh()
 
     def _ask_head(self) -> None:
-        asked, head = self._question, self.head
-        if asked is not None and head is not None:
+        """Show the locked head of the grid: at once where all are kept whole, else by a job."""
+        asked, head, made = self._question, self.head, self.grid
+        if asked is None or head is None or made is None or GRID in self._several:
+            return
+        if made.whole is not None:
+            self.exact = head_of(made.whole, head)
+        else:
             key = f"attention {asked.key} {head[0]}.{head[1]}"
             self._several.ask(HEAD, asked.placed, key, lambda model, job: one_head(model, asked, head))
+            self.refresh()
 
     def stop(self) -> None:
         """Stop within one layer; a job that others wait for goes on, and this page hears no more of it."""
@@ -161,7 +177,7 @@ class Looks(Asking):
         ended = {name: state for name, state in states.items() if state.status not in LIVE}
         if GRID in ended and ended[GRID].status == "done":
             self._take(ended[GRID].result)
-        if HEAD in ended:
+        if HEAD in ended and GRID not in ended:
             self.exact = ended[HEAD].result if ended[HEAD].status == "done" else None
         self.param.update(**self._several.progress(next((state.status for state in ended.values()), self.status)))
         for message in dict.fromkeys(state.message for state in ended.values() if state.status == "failed"):
@@ -174,21 +190,13 @@ class Looks(Asking):
         there = self.head is not None and self.head[0] < thumbnails.layers and self.head[1] < thumbnails.heads
         known = self.sort in ("", "pinned", *(one["name"] for one in columns))
         if self.head is not None and not there:
-            self._several.drop((HEAD,))
             last = f"{thumbnails.layers - 1}.{thumbnails.heads - 1}"
             self.tell("warning", f"the head must be from 0.0 to {last}; got {self.head[0]}.{self.head[1]}. Click one.")
         self.param.update(
             grid=made, columns=columns, pinned=pins, window=[0, 0], head=self.head if there else None,
-            exact=self.exact if there and self._fits(made) else None, sort=self.sort if known else "",
+            exact=None, sort=self.sort if known else "",
         )  # fmt: skip
-
-    def _fits(self, made: Grid) -> bool:
-        """Whether the locked head is of the same prompt as a grid."""
-        before = None if self.exact is None else self.exact.origin
-        bare = {"layer": None, "head": None}
-        return before is not None and (before.model, before.pairs, {**before.params, **bare}) == (
-            made.origin.model, made.origin.pairs, dict(made.origin.params),
-        )  # fmt: skip
+        self._ask_head()
 
     def _stored(self) -> dict[str, Any]:
         """The table of heads of this model and task, and what is joined to it, where they are stored."""

@@ -60,8 +60,8 @@ def restore(view: Looks, query: Mapping[str, str]) -> None:
     asked.tell(view)
     # Opening a link must not fetch a model.
     there = at_hand(view.model) or view.placed in view.jobs.models
-    if (any(shown) or view.head is not None) and there and (view.task != CUSTOM or view.rows or view.source == "text"):
-        view.show()
+    if (any(shown) or view.head is not None) and (view.task != CUSTOM or view.rows or view.source == "text"):
+        view.show(load=there)
 
 
 def _switch(name: str, text: str) -> bool:

@@ -96,6 +96,14 @@ def here_columns(parts: Mapping[str, np.ndarray], units: Mapping[str, str]) -> l
     return [column(f"here {name}", f"{name}, on this prompt", units[name], values) for name, values in parts.items()]
 
 
+def packed(result: Scores) -> Thumbnails:
+    """The thumbnails of a result over (layer, head, query, key), none below 0."""
+    packing = Packing(*result.values.shape[:3])
+    for layer in result.values.values:
+        packing.add(layer)
+    return packing.done()
+
+
 def state_of(result: Scores, *by: Scores) -> dict[str, Any]:
     """The traits of a grid of a result of `attention`, sorted by what the scores of others say if wanted.
 
@@ -113,10 +121,7 @@ def state_of(result: Scores, *by: Scores) -> dict[str, Any]:
             f"the result must be attention over layer, head, query and key; got {', '.join(map(str, values.dims))}. "
             "Ask METHODS['attention'](model, pairs)."
         )
-    layers, heads, tokens, _ = values.shape
-    packing = Packing(layers, heads, tokens)
-    for layer in values.values:
-        packing.add(layer)
+    layers, heads = values.shape[:2]
     columns = here_columns({name: part.values for name, part in result.parts.items()}, here_units)
     if by:
         table = heads_table(*by)
@@ -124,7 +129,7 @@ def state_of(result: Scores, *by: Scores) -> dict[str, Any]:
             raise BadInput(f"the scores to sort by must be of the same heads; got {len(table)} for {layers * heads}.")
         names = [name for name in table.columns if name not in ("name", "layer", "head")]
         columns += [column(name, name, "", table[name].to_numpy(dtype=float)) for name in names]
-    return {**thumbnails_state(packing.done(), values["query"].values.tolist(), result.unit), "columns": columns}
+    return {**thumbnails_state(packed(result), values["query"].values.tolist(), result.unit), "columns": columns}
 
 
 def attention_grid(result: Scores, *by: Scores, theme: str = "auto", palette: str = "blues", locked: str = "") -> Any:
