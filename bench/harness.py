@@ -14,7 +14,7 @@ from workbench.methods.method import versions
 
 ROWS = (
     "imports", "memory", "sweeps", "relevance", "correlations", "edges", "circuits", "forecasts", "methods", "known",
-    "edge_correlations", "channels", "heads", "learning", "load",
+    "edge_correlations", "channels", "heads", "learning", "load", "grid",
 )  # fmt: skip
 
 
@@ -23,7 +23,7 @@ def run_bench(asked: argparse.Namespace) -> None:
     wanted = [row for row in asked.only.split(",") if row] or list(ROWS)
     for row in wanted:
         one_of("row", row, ROWS)
-    from bench import channels, circuits, compare, learning, patching
+    from bench import channels, circuits, compare, learning, patching, widgets
     from bench.patching import CORRUPTIONS
     from bench.timing import machine
     from workbench.models import load
@@ -78,6 +78,10 @@ def run_bench(asked: argparse.Namespace) -> None:
     if "heads" in wanted:
         figures["heads"] = learning.heads_costs(model, pairs, asked.device)
         _say(f"heads: {figures['heads']}")
+    if "grid" in wanted:
+        figures["grid"] = widgets.grids(asked.repeats)
+        for line in widgets.told(figures["grid"]):
+            _say(line)
     if "learning" in wanted:
         figures["at_once"] = learning.at_once(asked.repeats, asked.device)
         _say(f"networks at once: {figures['at_once']}")

@@ -72,7 +72,7 @@ def test_one_click_shows_all_heads_hover_previews_a_click_locks_and_escape_unloc
     tab.get_by_text("12 heads on clean prompt 1, 7 tokens.").wait_for(timeout=EXPECT)
     over.hover(position=spot(tab, "2.1"))
     tab.get_by_text("Head 2.1", exact=True).wait_for(timeout=EXPECT)
-    tab.locator(".said").filter(has_text="2.1: “").filter(has_text="≈").wait_for(timeout=EXPECT)
+    tab.locator(".grid .said").filter(has_text="2.1: “").filter(has_text="≈").wait_for(timeout=EXPECT)
     assert view.head is None
     over.click(position=spot(tab, "1.3"))
     until(tab, lambda: view.exact is not None)
@@ -106,8 +106,8 @@ def test_the_keyboard_reaches_heads_pairs_and_tokens(tab, views):
     for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
         tab.keyboard.press(key)
     value = float(view.exact.values[2, 1])
-    tab.locator(".said").filter(has_text="(2) → “h” (1)").wait_for(timeout=EXPECT)
-    assert f"{value:.3g}"[:4] in tab.locator(".said").inner_text()
+    tab.locator(".grid .said").filter(has_text="(2) → “h” (1)").wait_for(timeout=EXPECT)
+    assert f"{value:.3g}"[:4] in tab.locator(".grid .said").inner_text()
     tab.keyboard.press("Enter")
     until(tab, lambda: view.pinned == [2, 1])
     tab.keyboard.press("+")
