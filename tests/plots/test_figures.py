@@ -151,7 +151,7 @@ def test_a_warning_stands_first_and_other_notes_follow():
 
 def test_options_are_checked():
     made = samples.curve()
-    assert options(made) == ["theme", "width", "log", "mark"]
+    assert options(made) == ["theme", "width", "palette", "log", "mark"]
     with pytest.raises(BadInput, match=r"option of the figure of curve must be one of .*'mark'; got 'palette'"):
         figure(made, palette="blues")
     assert "palette" in options(samples.scores("layer", "pos"))
@@ -170,3 +170,16 @@ def test_importing_plots_changes_no_default():
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.split() == ["plotly", "False"]
     assert {"workbench-light", "workbench-dark"} <= set(pio.templates)
+
+
+@pytest.mark.parametrize("kind", ["scores", "bars", "readout", "circuit", "curve"])
+def test_every_kind_takes_a_palette_of_its_numbers_and_refuses_the_other(kind):
+    made = {
+        "scores": samples.scores("layer", "head"), "bars": samples.scores("component"), "readout": samples.readout(),
+        "circuit": samples.circuit(), "curve": samples.curve(),
+    }[kind]  # fmt: skip
+    diverging = kind in ("scores", "bars", "circuit")
+    usual, other = figure(made), figure(made, palette="purple-green" if diverging else "viridis")
+    assert usual.to_json() != other.to_json()
+    with pytest.raises(BadInput, match="palette"):
+        figure(made, palette="rainbow")

@@ -6,6 +6,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import heads_words as words
+from workbench.pages import palettes
 from workbench.pages.menu import Panel
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper
@@ -55,7 +56,7 @@ class HeadCards:
         self.looks.object = words.looks(self._view)
         self.looks.visible = bool(self.looks.object)
         looked, wrote = head.attention.scores, head.writes.readout
-        shown = (id(looked), id(wrote), theme, width)
+        shown = (id(looked), id(wrote), theme, width, palettes.chosen())
         if shown == self._shown:
             return
         self._shown = shown

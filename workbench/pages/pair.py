@@ -6,6 +6,7 @@ from typing import Any
 import panel_material_ui as pmui
 
 from workbench.pages import channel_words as words
+from workbench.pages import palettes
 from workbench.pages.menu import Panel
 from workbench.pages.shell import line
 from workbench.pages.shown import boxed, drawn, heading, paper
@@ -44,7 +45,7 @@ class Bars:
         self.says.object, self.why.object = words.pair(self._view), words.effects(pair)
         self.why.visible = bool(self.why.object)
         self.bars.flex_direction = "row" if halved else "column"
-        shown = (pair.writer, pair.reader, pair.component, id(known.scores), id(known.effects), theme, width)
+        shown = (pair.writer, pair.reader, pair.component, id(known.scores), id(known.effects), theme, width, palettes.chosen())
         if shown == self._shown:
             return
         self._shown = shown

@@ -1,19 +1,24 @@
-"""What surrounds every page: colours, the row of buttons and progress, notices, the URL, and the clock that looks at jobs."""
+"""What surrounds every page: header, colours, buttons and progress, notices, the URL, the clock that looks at jobs."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import panel as pn
 import panel_material_ui as pmui
 from panel.io.callbacks import PeriodicCallback
 
+from workbench.errors import BadInput
 from workbench.jobs import JOBS
+from workbench.pages import palettes
+from workbench.pages.header import Header
 from workbench.pages.ruler import Ruler
 from workbench.pages.session import attend
 from workbench.pages.shown import PADDING
+from workbench.views.asking import Asking
+from workbench.views.links import carried, links, parted
 from workbench.views.working import Notice, Working
 
 log = logging.getLogger(__name__)
@@ -30,6 +35,10 @@ THEME = {
 }
 
 
+# Names in an address that say how pages look.
+LOOK = (*palettes.KINDS, "theme")
+
+
 class Shell:
     """The frame of a page; each page lays out its own `page` and says how its state is read and written.
 
@@ -40,10 +49,14 @@ class Shell:
     """
 
     page: pmui.Page
+    # What the page's panels mean, as names and sentences, for the help sheet.
+    help: ClassVar[Sequence[tuple[str, str]]] = ()
 
     def __init__(self, view: Any, run: str, width: int):
         self.view = view
         self.location: Any = None
+        self._along: dict[str, str] = {}
+        self.header = Header(self._recolour, self.help)
         self.run = pmui.Button(label=run, color="primary", variant="contained", icon="play_arrow", width=width, margin=0)
         self.stop = pmui.Button(label="Stop", color="error", variant="outlined", icon="stop", width=110, margin=0)
         self.bar = pmui.LinearProgress(value=0, sizing_mode="stretch_width", margin=(6, 0, 2, 0), visible=False)
@@ -60,8 +73,9 @@ class Shell:
         """The page around what it holds; without a sidebar where there is None."""
         column = pmui.Column(*main, sizing_mode="stretch_width", margin=(12, 20), sx={"gap": "4px"})
         return pmui.Page(
-            title=title, sidebar=[sidebar] * (sidebar is not None), main=[column], sidebar_width=300, theme_config=THEME
-        )
+            title="Circuit workbench", meta_title=title, header=[self.header], sidebar=[sidebar] * (sidebar is not None),
+            main=[column], sidebar_width=300, theme_config=THEME,
+        )  # fmt: skip
 
     def _status(self) -> str:
         """How far the work is, as plain text."""
@@ -77,12 +91,49 @@ class Shell:
 
     def follow(self, location: Any, query: Mapping[str, str]) -> None:
         """Take up what the URL says, and keep it in step from now on."""
-        self._restore(query)
+        self._along, own = parted(query)
+        self.page.dark_theme = self._along.get("theme") == "dark"
+        self.page.param.watch(lambda *_: self._address(), "dark_theme")
+        problem = self._take_palettes()
+        # What a page does not ask for itself it hands on: from circuits by way of runs to heads it is the same model.
+        asked = {name: text for name, text in query.items() if name not in LOOK}
+        self._restore(asked if isinstance(self.view, Asking) else own)
+        if problem:
+            self.view.tell("warning", f"Part of the address could not be used. {problem}")
         self.location = location
+        self.page_name = (pn.state.app_url or "").strip("/").rpartition("/")[2] or "index"
+        self._link()
         # In the background: else the page would show itself busy three times a second.
         self._ticker = PeriodicCallback(callback=self.view.refresh, period=TICK, background=True)
         # What is changed before the page has loaded never reaches the browser: an answer that comes at once waits for it.
         pn.state.onload(self._ticker.start)
+
+    def _take_palettes(self) -> str:
+        """Take up the palettes that the URL names; gives what could not be used."""
+        try:
+            self.header.take(self._along)
+        except BadInput as problem:
+            return str(problem)
+        return ""
+
+    def _draw(self) -> None:
+        """Draw all figures anew."""
+
+    def _recolour(self) -> None:
+        self._draw()
+        self._address()
+
+    @property
+    def _look(self) -> dict[str, str]:
+        """What an address says of colours."""
+        return palettes.chosen() | ({"theme": "dark"} if self.theme == "dark" else {})
+
+    def _link(self) -> None:
+        """Let the links of the header carry along what is set now."""
+        along = carried(self.view) or {name: text for name, text in self._along.items() if name not in LOOK}
+        made = links(self.page_name, along | self._look)
+        if made != self.header.links:
+            self.header.links = made
 
     @property
     def theme(self) -> str:
@@ -120,7 +171,8 @@ class Shell:
 
     def _address(self) -> None:
         if self.location is not None:
-            self.location.search = "?" + urlencode(self._written())
+            self.location.search = "?" + urlencode(self._written() | self._look)
+            self._link()
 
 
 def opened(make: Callable[[], Shell]) -> pmui.Page:

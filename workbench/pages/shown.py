@@ -6,8 +6,10 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from workbench.pages.palettes import palette_for
 from workbench.pages.table import Table
 from workbench.plots import figure
+from workbench.plots import options as options_of
 from workbench.plots.frame import LEAST_ASKED
 from workbench.result import Result
 from workbench.views.cells import Cell, cell_of_row, top_cells
@@ -19,6 +21,8 @@ PADDING = 24
 
 def drawn(result: Result, theme: str, width: int | float, **options: Any) -> Any:
     """The figure of a result for a page, on the page's own background."""
+    if "palette" in options_of(result):
+        options = {"palette": palette_for(result)} | options
     made = figure(result, theme=theme, width=max(LEAST_ASKED, width), **options)
     return made.update_layout(paper_bgcolor="rgba(0,0,0,0)", dragmode=False)
 

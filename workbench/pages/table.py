@@ -17,7 +17,7 @@ class Table(pn.custom.JSComponent):
     const style = `
       table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums }
       th, td { text-align: left; padding: 4px 12px 4px 4px; vertical-align: top; overflow-wrap: anywhere }
-      th { font-weight: 600; border-bottom: 1px solid rgba(128,128,128,.5) }
+      th { font-weight: 600; overflow-wrap: normal; border-bottom: 1px solid rgba(128,128,128,.5) }
       td { border-bottom: 1px solid rgba(128,128,128,.18) }
       tbody tr { cursor: pointer }
       tbody tr:hover, tbody tr:focus { background: rgba(90,150,220,.16); outline: none }`

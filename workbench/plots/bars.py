@@ -7,7 +7,7 @@ from workbench.errors import at_least
 from workbench.plots import text
 from workbench.plots.axis import axis
 from workbench.plots.frame import check_width, frame
-from workbench.plots.theme import tone
+from workbench.plots.theme import signs, tone
 from workbench.plots.view import View, cell
 
 # Along these dims the order means something: it is kept where all bars fit.
@@ -16,7 +16,7 @@ _BAR = 20
 _LABEL = 230
 
 
-def bars(view: View, *, theme: str, width: int | float | None, top: int) -> go.Figure:
+def bars(view: View, *, theme: str, width: int | float | None, top: int, palette: str | None = None) -> go.Figure:
     """Horizontal bars of a View of one dim or none, the largest at the top; layers and positions keep their order.
 
     Args:
@@ -24,6 +24,7 @@ def bars(view: View, *, theme: str, width: int | float | None, top: int) -> go.F
         theme: 'light' or 'dark'.
         width: Pixels of the whole figure, or None.
         top: How many bars; the rest is summed up in one more.
+        palette: A name in PALETTES, or None.
     """
     at_least("top", top, 1)
     check_width(width)
@@ -47,7 +48,8 @@ def bars(view: View, *, theme: str, width: int | float | None, top: int) -> go.F
         hover.append(f"{about[i]}<br>{cell(values[i], result.unit, *interval, view.error, reason)}")
         if view.places is not None:
             hover[-1] += f"<br>at {text.safe(view.places[i])}"
-    colour = [of.low if length < 0 else of.high for length in lengths]
+    below, above = signs(palette, theme)
+    colour = [below if length < 0 else above for length in lengths]
     if len(rest):
         total = float(np.nansum(values[rest]))
         lengths.append(total)

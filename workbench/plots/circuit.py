@@ -8,7 +8,7 @@ from workbench.graph import Graph, graph_from
 from workbench.plots import text
 from workbench.plots.frame import check_width, frame
 from workbench.plots.layers import box_of, row_name, row_of, shift, short
-from workbench.plots.theme import tone
+from workbench.plots.theme import signs, tone
 from workbench.result import Circuit
 
 # Pixels from row to row, as few as a tall network needs, and of a box.
@@ -28,6 +28,7 @@ def circuit(
     *,
     theme: str = "light",
     width: int | float | None = None,
+    palette: str | None = None,
     top: int = 40,
 ) -> go.Figure:
     """The circuit as a network: the edges it keeps, or, where none were selected, those of largest size.
@@ -36,6 +37,7 @@ def circuit(
         result: The circuit.
         theme: 'light' or 'dark'.
         width: Pixels of the whole figure, 320 or more; None for what it needs.
+        palette: A diverging name in PALETTES, for edges below and above 0.
         top: The most edges to draw, at least 1: the kept ones of largest size.
     """
     check_width(width)
@@ -60,7 +62,7 @@ def circuit(
     names = [(sources[one], destinations[two]) for one, two in zip(src, dst, strict=True)]
     ends = [_ends(places, *name, box / per_column, box / per_row) for name in names]
     fig = go.Figure()
-    _edges(fig, ends, scores[order], result, names, theme)
+    _edges(fig, ends, scores[order], result, names, signs(palette, theme))
     _nodes(fig, places, scores, result, theme, box)
     fig.update_layout(
         xaxis={"visible": False, "range": columns},
@@ -105,13 +107,12 @@ def _ends(places: dict[str, tuple[float, int]], src: str, dst: str, across: floa
     return (x0, y0 + up / 2), (x1 + _SLOTS.get(dst.partition("<")[2].rstrip(">"), 0.0) * across, y1 - up / 2)
 
 
-def _edges(fig, ends, scores, result: Circuit, names: list[tuple[str, str]], theme: str) -> None:
+def _edges(fig, ends, scores, result: Circuit, names: list[tuple[str, str]], signed: tuple[str, str]) -> None:
     """Lines in bins of width and sign, and an invisible marker on each for its numbers."""
-    of = tone(theme)
     sizes = np.abs(np.nan_to_num(scores))
     share = sizes / sizes.max() if sizes.max() else np.zeros_like(sizes)
     bins = np.minimum((np.sqrt(share) * _BINS).astype(int), _BINS - 1)
-    for sign, colour in ((-1, of.low), (1, of.high)):
+    for sign, colour in zip((-1, 1), signed, strict=True):
         for level in range(_BINS):
             here = np.flatnonzero((bins == level) & ((scores < 0) if sign < 0 else ~(scores < 0)))
             if not len(here):

@@ -1,5 +1,7 @@
 """Figures of Curves: a line per series, with its interval as a band."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -7,7 +9,7 @@ from workbench.errors import BadInput
 from workbench.plots import text
 from workbench.plots.axis import axis
 from workbench.plots.frame import check_width, frame
-from workbench.plots.theme import SERIES, tone
+from workbench.plots.theme import PALETTES, SERIES, colours, tone
 from workbench.result import Curve
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -19,6 +21,7 @@ def curve(
     *,
     theme: str = "light",
     width: int | float | None = None,
+    palette: str | None = None,
     log: bool = False,
     mark: int | float | None = None,
 ) -> go.Figure:
@@ -30,10 +33,12 @@ def curve(
         result: The curve. notes['x'] is the title of its axis, else the dim's name.
         theme: 'light' or 'dark'.
         width: Pixels of the whole figure, 320 or more; None for what it needs.
+        palette: A sequential name in PALETTES whose colours the series take in turn; None for colours without an order.
         log: Whether the axis is logarithmic; numbers at or below 0 are not shown then.
         mark: A place on the axis, of numbers, to mark by a line; None for none.
     """
     check_width(width)
+    shades = _shades(palette, len(result.values.series), theme)
     dim = result.values.dims[1]
     names = axis(result.values, "series").labels
     places = axis(result.values, dim)
@@ -43,9 +48,9 @@ def curve(
     fig = go.Figure()
     for index in range(len(names)):
         if result.lower is not None and result.upper is not None:
-            _band(fig, x, result.lower.values[index], result.upper.values[index], index)
+            _band(fig, x, result.lower.values[index], result.upper.values[index], index, shades)
     for index, name in enumerate(names):
-        _line(fig, x, index, name, result, list(map(text.safe, places.about)))
+        _line(fig, x, index, name, result, list(map(text.safe, places.about)), shades)
     legend = 0.0
     if len(names) > 1:
         labels = [text.block(name, _LEGEND, 11)[0] for name in names]
@@ -100,7 +105,7 @@ def named(fig: go.Figure, x: int | float, name: str, theme: str) -> go.Figure:
     )  # fmt: skip
 
 
-def _line(fig: go.Figure, x: np.ndarray, index: int, name: str, result: Curve, about: list[str]) -> None:
+def _line(fig: go.Figure, x: np.ndarray, index: int, name: str, result: Curve, about: list[str], shades: Sequence[str]) -> None:
     y = result.values.values[index]
     hover = []
     for place, value in enumerate(y):
@@ -115,7 +120,7 @@ def _line(fig: go.Figure, x: np.ndarray, index: int, name: str, result: Curve, a
             mode="lines+markers" if len(x) <= 40 else "lines",
             name=text.safe(name),
             legendgroup=str(index),
-            line={"color": SERIES[index % len(SERIES)], "width": 2, "dash": _dash(index)},
+            line={"color": shades[index % len(shades)], "width": 2, "dash": _dash(index, shades)},
             marker={"size": 5},
             hovertext=hover,
             hoverinfo="text",
@@ -123,7 +128,7 @@ def _line(fig: go.Figure, x: np.ndarray, index: int, name: str, result: Curve, a
     )
 
 
-def _band(fig: go.Figure, x: np.ndarray, low: np.ndarray, high: np.ndarray, index: int) -> None:
+def _band(fig: go.Figure, x: np.ndarray, low: np.ndarray, high: np.ndarray, index: int, shades: Sequence[str]) -> None:
     """The area between `low` and `high`; a polygon for each stretch without missing numbers."""
     whole = np.isfinite(low) & np.isfinite(high)
     across: list[float | None] = []
@@ -132,7 +137,7 @@ def _band(fig: go.Figure, x: np.ndarray, low: np.ndarray, high: np.ndarray, inde
         if len(stretch) and whole[stretch[0]]:
             across += [*x[stretch].tolist(), *x[stretch][::-1].tolist(), None]
             up += [*high[stretch].tolist(), *low[stretch][::-1].tolist(), None]
-    red, green, blue = (int(SERIES[index % len(SERIES)][start : start + 2], 16) for start in (1, 3, 5))
+    red, green, blue = (int(shades[index % len(shades)][start : start + 2], 16) for start in (1, 3, 5))
     fig.add_trace(
         go.Scatter(
             x=across,
@@ -148,6 +153,15 @@ def _band(fig: go.Figure, x: np.ndarray, low: np.ndarray, high: np.ndarray, inde
     )
 
 
-def _dash(index: int) -> str:
+def _dash(index: int, shades: Sequence[str]) -> str:
     """Where colours are used up, dashes tell series apart."""
-    return _DASHES[index // len(SERIES) % len(_DASHES)]
+    return _DASHES[index // len(shades) % len(_DASHES)]
+
+
+def _shades(palette: str | None, count: int, theme: str) -> Sequence[str]:
+    """A colour per series, of a palette from its far end on; those next to the page's own colour are left out."""
+    if palette is None:
+        return SERIES
+    colours(palette, "sequential", theme)
+    made = getattr(PALETTES[palette], theme)[1:]
+    return [made[round(len(made) - 1 - at * (len(made) - 1) / max(1, count - 1))] for at in range(max(1, count))]

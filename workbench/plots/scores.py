@@ -84,7 +84,7 @@ def scores(
         return along_layers(averaged, theme=theme, width=width, tall=tall)
     view = views.flattened(averaged, over, facet)
     if len(view.scores.values.dims) < 2:
-        return bars(view, theme=theme, width=width, top=top)
+        return bars(view, theme=theme, width=width, top=top, palette=palette)
     return heatmap(
         view,
         Scale(colour, result.unit, signed, limit, scale == "shared", log and not signed),

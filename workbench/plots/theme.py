@@ -128,6 +128,25 @@ def colours(palette: str | None, kind: str, theme: str) -> list[list[float | str
     return [[index / (len(chosen) - 1), colour] for index, colour in enumerate(chosen)]
 
 
+def signs(palette: str | None, theme: str) -> tuple[str, str]:
+    """The colours of a number below 0 and of one above it, for bars and edges.
+
+    Args:
+        palette: A name in PALETTES, or None for the usual one; one of a sequential palette has the same colour for both.
+        theme: 'light' or 'dark'.
+    Raises:
+        BadInput: When the palette or the theme is unknown.
+    """
+    if palette is None:
+        return tone(theme).low, tone(theme).high
+    one_of("theme", theme, THEMES)
+    one_of("palette", palette, PALETTES)
+    chosen = getattr(PALETTES[palette], theme)
+    if PALETTES[palette].kind == "sequential":
+        return chosen[len(chosen) * 3 // 5], chosen[len(chosen) * 3 // 5]
+    return chosen[1], chosen[-2]
+
+
 def _template(of: Tone) -> go.layout.Template:
     axis = {
         "gridcolor": of.grid,

@@ -47,7 +47,7 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
     asked.attempt("at", view.ablation.look)
     asked.attempt("live", lambda text: view.ablation.restore(text, at_hand(view.model)), LONGEST)
     asked.tell(view)
-    view.resume()
+    view.rejoin()
 
 
 def _look(view: Circuits, asked: Query) -> None:

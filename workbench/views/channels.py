@@ -125,6 +125,15 @@ class Channels(Asking):
         self.status = "queued"
         self.refresh()
 
+    def rejoin(self) -> None:
+        """Go on with what is being computed already of just this question: its page was closed, or another asked for it."""
+        try:
+            asked = self.question()
+        except BadInput:
+            return
+        if self.channels is None and self.jobs.running(f"find {asked.key}") is not None:
+            self.find()
+
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""
         self.pair.refresh()

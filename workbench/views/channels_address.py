@@ -42,6 +42,7 @@ def restore(view: Channels, query: Mapping[str, str]) -> None:
     if {"writer", "reader"} & set(chosen):
         asked.use(lambda: _choose(view, chosen))
     asked.tell(view)
+    view.rejoin()
 
 
 def _choose(view: Channels, chosen: Mapping[str, Any]) -> None:

@@ -90,15 +90,6 @@ class Circuits(Asking):
             return
         self._submit(asked)
 
-    def resume(self) -> None:
-        """See the job go on that was asked for what is set, perhaps by a page that was closed; none begins."""
-        try:
-            asked = self.question()
-        except BadInput:
-            return
-        if self._job is None and self.jobs.running(f"run {asked.key}") is not None:
-            self._submit(asked)
-
     def _submit(self, asked: Question) -> None:
         store = self.store
         self._job = self.jobs.submit(
@@ -111,6 +102,15 @@ class Circuits(Asking):
         self.ablation.ask_about(None, None)
         self.param.update(result=None, whole=False, baseline=None, size=None, status="queued")
         self.refresh()
+
+    def rejoin(self) -> None:
+        """Go on with what is being computed already of just this question: its page was closed, or another asked for it."""
+        try:
+            asked = self.question()
+        except BadInput:
+            return
+        if self.result is None and self.jobs.running(f"run {asked.key}") is not None:
+            self._submit(asked)
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""

@@ -37,6 +37,7 @@ def restore(view: Dynamics, query: Mapping[str, str]) -> None:
     asked.attempt("result", lambda text: _open(view, text))
     asked.fields("train", view.fields, view, "params")
     asked.tell(view)
+    view.rejoin()
 
 
 def nested_fields() -> dict[str, Field]:

@@ -99,6 +99,12 @@ class Heads(Arranged):
         if not self._several:
             self.status = "done"
 
+    def rejoin(self) -> None:
+        """Go on with what is being computed already of just this question: its page was closed, or another asked for it."""
+        asked = self._asked.get(HEADS)
+        if asked is not None and HEADS not in self.results and self.jobs.running(f"run {asked.key}") is not None:
+            self.find()
+
     def _ask(self, methods: tuple[str, ...]) -> None:
         try:
             asked = {method: self.question(method) for method in methods if method not in self.results}

@@ -53,6 +53,7 @@ def restore(view: Heads, query: Mapping[str, str]) -> None:
     asked.attempt("only", view.narrow)
     _open(view, asked)
     asked.tell(view)
+    view.rejoin()
 
 
 def _open(view: Heads, asked: Query) -> None:

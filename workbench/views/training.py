@@ -94,6 +94,15 @@ class Training(Working):
         self.param.update(result=None, whole=False, status="queued")
         self.refresh()
 
+    def rejoin(self) -> None:
+        """Go on with a training of just these settings that runs already: its page was closed, or another asked for it."""
+        try:
+            origin = self.question()[2]
+        except BadInput:
+            return
+        if self.result is None and self.jobs.running(f"train {origin.key}") is not None:
+            self.train()
+
     def refresh(self) -> None:
         """Take over how far the job is; called from the page's own thread."""
         if self._job is None or self._job.version == self._seen:

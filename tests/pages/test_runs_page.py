@@ -1,0 +1,132 @@
+"""From page to page in headless Chromium: the front page, the links of the header, palettes, help, and the page of runs."""
+
+import socket
+import time
+
+import pytest
+
+from tests.pages.conftest import EXPECT
+from tests.plots import samples
+from workbench.store import Store
+from workbench.views.circuits import Circuits
+from workbench.views.index import Index
+from workbench.views.runs import Runs
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<img src=x onerror=window.hacked=1>"
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = Store(tmp_path / "store")
+    made.put(samples.scores("layer", "head", title=HOSTILE))
+    return made
+
+
+@pytest.fixture
+def url(jobs, store, views, monkeypatch):
+    """Three pages on one server."""
+    import panel as pn
+
+    from workbench.pages import circuits, index, runs
+
+    monkeypatch.setenv("WORKBENCH_PAGES", "index circuits runs")
+
+    def session(make, page):
+        views.append(make(jobs, store))
+        return page(views[-1])
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    pages = {
+        "/index": lambda: session(Index, index.page), "/circuits": lambda: session(Circuits, circuits.page),
+        "/runs": lambda: session(Runs, runs.page),
+    }  # fmt: skip
+    origin = [f"127.0.0.1:{port}"]
+    pn.serve(pages, port=port, address="127.0.0.1", threaded=True, show=False, websocket_origin=origin)
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}/index"
+    pn.state.kill_all_servers()
+    pn.state.reset()
+
+
+@pytest.fixture
+def button():
+    """The button that says the page has loaded."""
+    return "Help"
+
+
+def until(tab, what):
+    end = time.monotonic() + EXPECT / 1000
+    while not what():
+        assert time.monotonic() < end
+        tab.wait_for_timeout(50)
+
+
+def test_from_the_front_page_to_a_result_and_on_with_the_same_model(tab, views):
+    tab.get_by_text("Free memory").wait_for(timeout=EXPECT)
+    tab.get_by_role("link", name="a tiny model").click()
+    tab.get_by_role("button", name="Run").click(timeout=EXPECT)
+    tab.get_by_text("Done.", exact=True).wait_for(timeout=2 * EXPECT)
+    tab.locator(".nsewdrag").first.wait_for(timeout=EXPECT)
+    assert tab.locator("a[aria-current=page]").first.inner_text() == "Circuits"
+    before = tab.locator(".nsewdrag").first.evaluate(
+        "one => one.closest('.js-plotly-plot').layout.coloraxis?.colorscale?.[0]?.[1]"
+    )
+    tab.get_by_role("button", name="Colours").click()
+    tab.get_by_role("radio", name="purple-green").click()
+    tab.wait_for_function("location.search.includes('palette=purple-green')", timeout=EXPECT)
+    now = "one => one.closest('.js-plotly-plot').layout.coloraxis?.colorscale?.[0]?.[1]"
+    until(tab, lambda: before is None or tab.locator(".nsewdrag").first.evaluate(now) != before)
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("?")
+    tab.get_by_text("On every page").wait_for(timeout=EXPECT)
+    tab.keyboard.press("Escape")
+    tab.get_by_role("link", name="Runs").click()
+    tab.locator("tbody tr").filter(has_text="patch").first.wait_for(timeout=EXPECT)
+    for word in ("model=tiny", "task=repeated_tokens", "palette=purple-green"):
+        assert word in tab.get_by_role("link", name="Circuits").get_attribute("href")
+    assert tab.get_by_role("alert").count() == 0
+    tab.locator("tbody tr").filter(has_text="tiny:repeat").filter(has_text="patch").click()
+    tab.get_by_text("Stored as").wait_for(timeout=EXPECT)
+    tab.get_by_role("link", name="Open with its tools").or_(tab.get_by_role("button", name="Open with its tools")).click()
+    tab.get_by_text("Shown from the store.").wait_for(timeout=EXPECT)
+
+
+def test_a_run_is_found_exported_deleted_and_had_back(tab, url, views, tmp_path):
+    tab.goto(url.replace("index", "runs"))
+    row = tab.locator("tbody tr")
+    row.first.wait_for(timeout=EXPECT)
+    view = views[-1]
+    row.first.click()
+    tab.get_by_text("Stored as").wait_for(timeout=EXPECT)
+    key = view.chosen
+    tab.wait_for_function(f"location.search.includes('result={key}')", timeout=EXPECT)
+    with tab.expect_download(timeout=EXPECT) as info:
+        tab.get_by_role("button", name="Export this run").click()
+    info.value.save_as(tmp_path / "run.npz")
+    tab.get_by_role("button", name="Delete", exact=True).click()
+    tab.get_by_role("button", name="Keep it").click()
+    assert key in view.store
+    tab.get_by_role("button", name="Delete", exact=True).click()
+    tab.get_by_role("button", name="Delete it").click()
+    tab.get_by_text("Nothing is stored yet").wait_for(timeout=EXPECT)
+    assert key not in view.store
+    tab.locator("input[type=file]").set_input_files(tmp_path / "run.npz")
+    until(tab, lambda: key in view.store)
+    tab.get_by_text("Stored as").wait_for(timeout=EXPECT)
+    search = tab.get_by_label("Search")
+    search.fill("no such word")
+    tab.get_by_text("0 of 1 results").wait_for(timeout=EXPECT)
+    tab.locator("input[type=file]").set_input_files({"name": "x.zip", "mimeType": "a/b", "buffer": b"<b>no</b>"})
+    tab.get_by_role("alert").filter(has_text="JSON").wait_for(timeout=EXPECT)
+    assert tab.evaluate("window.hacked") is None
+    assert tab.locator("img[src=x]").count() == 0
