@@ -32,8 +32,10 @@ ROOT = Path(__file__).parents[1]
 MODEL = "tiny:repeat"
 # Seconds between two clicks of one person.
 PAUSE = (1.0, 3.0)
+# Seconds between two arrivals.
+ARRIVAL = 0.5
 # After this a click counts as lost.
-LOST = 20.0
+LOST = 60.0
 
 
 def under_load(sessions: int, seconds: float | int, seed: int) -> dict[str, Any]:
@@ -130,6 +132,7 @@ class _Told:
         self.pages: list[float] = []
         self.clicks: list[float] = []
         self.errors: list[str] = []
+        self.begun = False
 
 
 class _Memory:
@@ -153,22 +156,36 @@ async def _first(url: str, key: str) -> float:
 
 
 async def _all(url: str, key: str, sessions: int, seconds: float, seed: int, memory: _Memory) -> _Told:
-    told, end = _Told(), time.perf_counter() + seconds
+    told, all_there = _Told(), asyncio.Barrier(sessions)
+    people = [
+        asyncio.create_task(_session(url, key, ARRIVAL * i, seconds, random.Random(seed * 1000 + i), told, all_there))
+        for i in range(sessions)
+    ]
+    # Memory is watched from when all are there: opening a session takes some.
+    while not told.begun and not all(one.done() for one in people):
+        await asyncio.sleep(0.1)
     watching = asyncio.create_task(memory.watch(max(1.0, seconds / 20)))
-    await asyncio.gather(*(_session(url, key, end, random.Random(seed * 1000 + i), told) for i in range(sessions)))
+    await asyncio.gather(*people)
     watching.cancel()
     return told
 
 
-async def _session(url: str, key: str, end: float, chance: random.Random, told: _Told) -> None:
-    """One person: opens the page, then clicks rows of its tables; what goes wrong is told."""
+async def _session(
+    url: str, key: str, after: float, seconds: float, chance: random.Random, told: _Told, all_there: asyncio.Barrier
+) -> None:
+    """One person: opens the page, and when all have, clicks rows of its tables; what goes wrong is told."""
     page = Page(url, key)
     try:
+        await asyncio.sleep(after)
         start = time.perf_counter()
-        await page.open()
-        told.pages.append(time.perf_counter() - start)
+        try:
+            await page.open()
+            told.pages.append(time.perf_counter() - start)
+        finally:
+            await all_there.wait()
+        told.begun, end = True, time.perf_counter() + seconds
         while time.perf_counter() < end:
-            await asyncio.sleep(chance.uniform(*PAUSE))
+            await page.rest(chance.uniform(*PAUSE))
             start = time.perf_counter()
             await page.click(chance)
             told.clicks.append(time.perf_counter() - start)
@@ -184,8 +201,10 @@ class Page:
     def __init__(self, url: str, key: str):
         self._url, self._key = url, key
         self._socket: Any = None
-        self._sent = 0
+        self._sent, self._frame_to_come = 0, None
         self._tables: list[dict[str, Any]] = []
+        # What a click would not change: the result that is shown, and the row of its cells that is chosen.
+        self._shown: dict[str, Any] = {"stored": key[:8], "cell": None}
 
     async def open(self) -> None:
         """Load the page and its document, and say that it is ready."""
@@ -196,7 +215,7 @@ class Page:
         token = re.search(r'"token":"([^"]+)"', html)
         if token is None:
             raise RuntimeError("the page has no token")
-        asked = HTTPRequest(f"ws://{self._url}/ws", headers={"Sec-WebSocket-Protocol": f"bokeh, {token[1]}"})
+        asked = HTTPRequest(f"ws://{self._url}/ws", connect_timeout=LOST, request_timeout=LOST)
         self._socket = await websocket_connect(asked, subprotocols=["bokeh", token[1]], max_message_size=2**28)
         await self._receive("ACK")
         await self._send("PULL-DOC-REQ", {})
@@ -205,18 +224,38 @@ class Page:
         ready = {"type": "event", "name": "document_ready", "values": {"type": "map"}}
         await self._patch({"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": ready})
 
+    async def rest(self, seconds: float) -> None:
+        """Wait, and take up what the server sends meanwhile: it is no answer to the next click."""
+        end = time.perf_counter() + seconds
+        while (left := end - time.perf_counter()) > 0:
+            done, _ = await asyncio.wait({self._reading()}, timeout=left)
+            if done:
+                await self._receive("PATCH-DOC", "OK")
+
     async def click(self, chance: random.Random) -> None:
-        """Click a row of one of the tables and wait until the address has changed, or the answer says that nothing does."""
-        tables = [table for table in self._tables if table["attributes"]["rows"]]
-        if not tables:
+        """Click a row that changes something, of the stored results or of the largest cells; wait until the address has."""
+        wanted = [
+            (table, kind, row, name)
+            for table in self._tables
+            for kind in ["stored" if "Key" in table["attributes"]["head"] else "cell"]
+            for row, cells in enumerate(table["attributes"]["rows"])
+            for name in [cells[-1] if kind == "stored" else tuple(cells[:2])]
+            if name != self._shown[kind]
+        ]
+        if not wanted:
             raise RuntimeError("the page has no rows to click")
-        table = chance.choice(tables)
+        table, kind, row, name = chance.choice(wanted)
+        self._shown |= {kind: name} if kind == "cell" else {kind: name, "cell": None}
         self._sent += 1
-        row = chance.randrange(len(table["attributes"]["rows"]))
         new = [row, self._sent]
         await self._patch({"kind": "ModelChanged", "model": {"id": table["id"]}, "attr": "clicked", "new": new})
-        # The server confirms a change when all that follows from it at once has been sent.
-        await self._receive("OK")
+        while not self._searched(await self._receive("PATCH-DOC")):
+            continue
+
+    @staticmethod
+    def _searched(content: Any) -> bool:
+        """Whether a change is one of the address, the last thing that follows from a click."""
+        return any(event.get("attr") == "search" for event in content.get("events", ()))
 
     def close(self) -> None:
         """Leave."""
@@ -235,8 +274,8 @@ class Page:
         for part in ({"msgid": str(self._sent), "msgtype": kind}, {}, content):
             await self._socket.write_message(json.dumps(part))
 
-    async def _receive(self, kind: str) -> Any:
-        """The next message of a kind; changes that come before are taken up."""
+    async def _receive(self, *kinds: str) -> Any:
+        """The next message of some kinds; changes that come before are taken up."""
         end = time.perf_counter() + LOST
         while True:
             header = json.loads(await self._frame(end))
@@ -247,7 +286,7 @@ class Page:
             if header["msgtype"] == "ERROR":
                 raise RuntimeError(str(content)[:200])
             self._take(content)
-            if header["msgtype"] == kind:
+            if header["msgtype"] in kinds:
                 return content
 
     def _take(self, content: Any) -> None:
@@ -257,8 +296,15 @@ class Page:
                 if event.get("attr") == "rows" and event.get("model", {}).get("id") == table["id"]:
                     table["attributes"]["rows"] = event["new"]
 
+    def _reading(self) -> Any:
+        """The frame that comes next; asked for once, also if nobody waits for it to the end."""
+        if self._frame_to_come is None:
+            self._frame_to_come = self._socket.read_message()
+        return self._frame_to_come
+
     async def _frame(self, end: float) -> Any:
-        frame = await asyncio.wait_for(self._socket.read_message(), max(0.1, end - time.perf_counter()))
+        frame = await asyncio.wait_for(self._reading(), max(0.1, end - time.perf_counter()))
+        self._frame_to_come = None
         if frame is None:
             raise RuntimeError("the server closed the connection")
         return frame

@@ -4,6 +4,7 @@ Text that comes from prompts is shown as it stands: panes of HTML get it escaped
 """
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import panel as pn
@@ -42,11 +43,12 @@ class CircuitsPage(Shell):
         self.map, self.attention, self.size = Panel(self._clicked), Panel(), Size(view)
         self.network, self.live = NetworkPane(view), LiveCard(view)
         self.network_menu = Menu()
-        self.baseline = line()
+        self.baseline, self.expects = line(), line()
         self.page = self._layout()
         self._watch()
         self._tell_status()
         self._tell_baseline()
+        self._tell_expected()
         self._draw()
 
     def _layout(self) -> pmui.Page:
@@ -67,7 +69,7 @@ class CircuitsPage(Shell):
         )  # fmt: skip
         return self._framed(
             "Circuit workbench", self.sidebar.column,
-            self.ruler, self._buttons(), self.baseline, self.figures, self.stored.card,
+            self.ruler, self._buttons(), self.expects, self.baseline, self.figures, self.stored.card,
         )  # fmt: skip
 
     def _chooser(self) -> pmui.Row:
@@ -84,7 +86,8 @@ class CircuitsPage(Shell):
         view = self.view
         self.run.on_click(lambda event: view.run())
         self._watch_status("result")
-        view.expected.param.watch(lambda *_: self._tell_status(), "said")
+        view.expected.param.watch(lambda *_: self._tell_expected(), "said")
+        view.param.watch(lambda *_: self._tell_expected(), ["status", "whole"])
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._draw(), ["result", "whole", "task", "method"])
         view.param.watch(lambda *_: self._draw_map(), "size")
@@ -169,6 +172,13 @@ class CircuitsPage(Shell):
             self.view.attention.param.update(**chosen)
             self.view.attention.show()
             self._draw()
+
+    def _tell_expected(self) -> None:
+        """Say what Run would take, where it would compute something."""
+        view = self.view
+        self.expects.visible = bool(view.expected.said) and view.status not in ("queued", "running") and not view.answered
+        said = escape(f"Run: {view.expected.said}")
+        self.expects.object = f'<span style="font-size:12px;opacity:.75">{said}</span>'
 
     def _tell_baseline(self) -> None:
         found = self.view.baseline

@@ -33,7 +33,7 @@ def status(view: Circuits) -> str:
         "done": "Done.",
         "stopped": "Stopped. Run goes on from there.",
         "failed": failed(view),
-    }.get(view.status, "Shown from the store." if view.result is not None else f"Ready. {view.expected.said}".strip())
+    }.get(view.status, "Shown from the store." if view.result is not None else "Ready.")
 
 
 def failed(view: Working) -> str:

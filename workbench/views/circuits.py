@@ -79,7 +79,15 @@ class Circuits(Asking):
     @property
     def live(self) -> bool:
         """Whether anything waits or runs, so that `refresh` has work."""
-        return self._job is not None or self.attention.live or self.ablation.live
+        return self._job is not None or self.attention.live or self.ablation.live or self.expected.live
+
+    @property
+    def answered(self) -> bool:
+        """Whether the result that is shown answers what is set."""
+        try:
+            return self.whole and self._question is not None and self._question.key == self.question().key
+        except BadInput:
+            return False
 
     def run(self) -> None:
         """Ask the question; a BadInput becomes a notice."""
@@ -137,7 +145,6 @@ class Circuits(Asking):
         self._job = None
         if job.status == "done":
             self._take_up_circuit()
-        self._expect()
         if job.status == "failed":
             self.tell("error", job.message)
         if job.status == "stopped":
