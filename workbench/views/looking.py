@@ -66,7 +66,6 @@ def grid(model: Any, asked: Question, job: Job, store: Store) -> Grid:
     job.tell(pairs=pairs)
     params = METHODS["attention"].bind(**asked.params)
     tokens, words = chosen(model, pairs, *(params[name] for name in ("text", "prompt", "of")))
-    limits().check("tokens", len(tokens))
     if len(tokens) > LONGEST:
         raise BadInput(f"the prompt must have at most {LONGEST} tokens to be shown; got {len(tokens)}. Use a piece of it.")
     limits().check("tokens", len(tokens))
