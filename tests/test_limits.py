@@ -121,7 +121,7 @@ def test_two_tabs_that_press_stop_at_once_and_one_that_goes_on(tmp_path):
     jobs.who = lambda: "0"
     tabs[0].stop()
     tabs[0].stop()
-    assert (tabs[0].status, tabs[0].live) == ("stopped", False)
+    assert (tabs[0].status, tabs[0]._job) == ("stopped", None)
     assert "its work goes on" in tabs[0].notice.text
     assert job.live
     jobs.who = lambda: "1"

@@ -199,6 +199,11 @@ class Circuits(Asking):
             self.list_stored()
             return
         self._job = None
+        # Else the page would draw what it showed before once more, under the new settings.
+        with param.parameterized.batch_call_watchers(self):
+            self._show_stored(result)
+
+    def _show_stored(self, result: Result) -> None:
         self._adopt(result.origin)
         rows = self.rows if result.origin.task == CUSTOM else ""
         # One model's attention is none of results at several checkpoints.
