@@ -13,13 +13,16 @@ from workbench.methods import METHODS
 from workbench.store import Store
 from workbench.store.texts import keep_text, kept_text
 from workbench.tasks import TASKS, custom
-from workbench.views import address, heads_address
+from workbench.views import address, heads_address, looks_address, residual_address
 from workbench.views.circuits import Circuits
 from workbench.views.heads import Heads
+from workbench.views.looks import Looks
+from workbench.views.onward import link
 from workbench.views.pairs import OwnPairs
-from workbench.views.pairs_address import elsewhere, restore, written
+from workbench.views.pairs_address import restore, written
 from workbench.views.pairs_table import MOST_ROWS
 from workbench.views.pairs_table import written as as_csv
+from workbench.views.residual import Residual
 
 CLEAN = "When Mary and John arrived at the market, John gave the book to"
 ROWS = f'clean,corrupt,right,wrong\n"{CLEAN}","{CLEAN.replace("John", "James")}",Mary,John\n'
@@ -220,13 +223,14 @@ def test_ones_own_pairs_are_kept_under_their_hash_and_open_on_other_pages(view, 
     said = written(view)
     assert set(said) == {"model", "task", "rows"}
     assert kept_text(view.store.folder, said["rows"]) == view.rows == as_csv(view.lines)
-    assert elsewhere(view, "circuits").startswith("circuits?model=")
+    assert f"rows={said['rows']}" in link("circuits", view, {})
     again = make()
     restore(again, said)
     settle(again)
     assert [dict(one.row) for one in again.lines] == [dict(one.row) for one in view.lines]
     assert not again.told
-    for kind, room in ((Circuits, address), (Heads, heads_address)):
+    rooms = {Circuits: address, Heads: heads_address, Looks: looks_address, Residual: residual_address}
+    for kind, room in rooms.items():
         other = make(kind)
         room.restore(other, said)
         assert (other.task, other.rows) == ("custom", view.rows)

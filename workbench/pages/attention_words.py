@@ -4,8 +4,8 @@ from html import escape
 
 from workbench.pages.words import failed, left
 from workbench.plots.text import visible
-from workbench.views.links import link, on_prompt
 from workbench.views.looks import Looks
+from workbench.views.onward import link, on_prompt
 
 HINT = (
     '<div style="padding:20px 12px;max-width:680px">'

@@ -1,4 +1,4 @@
-"""The pages, in the order of the journey, and what a link from one to another carries along: model, task, its options."""
+"""The pages, in the order of the journey, and what a link from one to another carries along: model, task, its options, one's own pairs."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from workbench.views.asking import Asking
-from workbench.views.query import changed, placed
+from workbench.views.query import changed, placed, rows_kept
 
 # Title of the link, and what the page answers.
 PAGES: dict[str, tuple[str, str]] = {
@@ -25,7 +25,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "runs": ("Runs", "Every result that was computed here: search, reopen, keep, share."),
 }
 SERVED = "WORKBENCH_PAGES"
-CARRIED = ("model", "dtype", "device", "task", "palette", "shades", "theme")
+CARRIED = ("model", "dtype", "device", "task", "rows", "palette", "shades", "theme")
 
 
 def served() -> list[str]:
@@ -54,7 +54,8 @@ def carried(view: Any) -> dict[str, str]:
     """What the links of a page carry along: the model and the task with its options."""
     if not isinstance(view, Asking):
         return {}
-    return {"model": view.model, "task": view.task} | placed(view) | changed("task", view.task_fields, view.options)
+    said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
+    return said | placed(view) | rows_kept(view)
 
 
 def parted(query: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -19,7 +19,7 @@ SWITCHES = {"yes": True, "no": False}
 def written(view: Looks) -> dict[str, str]:
     """What the URL says: model, task, options, the prompt or the text, how it is shown, the locked head, what is pinned."""
     said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
-    said |= placed(view)
+    said |= placed(view) | queries.rows_kept(view)
     if view.source == "text":
         said |= {"source": "text"} | ({"text": view.text} if len(view.text) <= MOST_TEXT else {})
     else:
@@ -40,6 +40,7 @@ def restore(view: Looks, query: Mapping[str, str]) -> None:
     asked = Query(query)
     asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
     asked.placed(view)
+    asked.rows(view)
     asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
     asked.fields("task", view.task_fields, view, "options")
     asked.attempt("text", lambda text: view.param.update(text=text), MOST_TEXT)

@@ -1,7 +1,6 @@
-"""The state of the page of pairs as the query of its URL, and the addresses of other pages with the same pairs."""
+"""The state of the page of pairs as the query of its URL, read back with care."""
 
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 from workbench.views import query as queries
 from workbench.views.pairs import OwnPairs
@@ -23,8 +22,3 @@ def restore(view: OwnPairs, query: Mapping[str, str]) -> None:
     asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
     asked.fields("task", view.task_fields, view, "options")
     asked.tell(view)
-
-
-def elsewhere(view: OwnPairs, page: str) -> str:
-    """The address of another page, set to these pairs."""
-    return f"{page}?{urlencode(written(view))}"

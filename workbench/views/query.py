@@ -5,10 +5,12 @@ Whatever stands in an edited URL: what can be used is used, the rest keeps its d
 
 import difflib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput, one_of, within
 from workbench.jobs import limits
+from workbench.store import Store
 from workbench.store.texts import keep_text, kept_text
 from workbench.views.fields import Field
 from workbench.views.question import CUSTOM
@@ -58,7 +60,7 @@ class Query:
 
     def rows(self, view: Any) -> None:
         """Attempt the key of the user's own pairs; the text that it names is read back, and nothing else."""
-        self.attempt("rows", lambda text: view.param.update(rows=kept_text(view.store.folder, text)))
+        self.attempt("rows", lambda text: view.param.update(rows=kept_text(_folder(view), text)))
 
     def tell(self, view: Working) -> None:
         """One notice of all that could not be used, if anything."""
@@ -91,9 +93,14 @@ def rows_kept(view: Any) -> dict[str, str]:
     if view.task != CUSTOM or not view.rows.strip():
         return {}
     try:
-        return {"rows": keep_text(view.store.folder, view.rows)}
+        return {"rows": keep_text(_folder(view), view.rows)}
     except BadInput:
         return {}
+
+
+def _folder(view: Any) -> Path:
+    """Where the texts of a view are kept; views that store nothing have no store of their own."""
+    return (getattr(view, "store", None) or Store()).folder
 
 
 def at_hand(ref: str) -> bool:

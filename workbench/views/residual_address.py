@@ -16,7 +16,7 @@ NUMBERS = ("layer", "pos")
 def written(view: Residual) -> dict[str, str]:
     """What the URL says: model, task, its options, the prompt, what each panel shows, the cell and the head chosen."""
     said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
-    said |= placed(view)
+    said |= placed(view) | queries.rows_kept(view)
     said |= {"prompt": str(view.prompt)} if view.prompt else {}
     said |= {name: getattr(view, name) for name in CHOICES if getattr(view, name) != view.param[name].default}
     said |= {name: str(getattr(view, name)) for name in NUMBERS if getattr(view, name) is not None}
@@ -29,6 +29,7 @@ def restore(view: Residual, query: Mapping[str, str]) -> None:
     asked = Query(query)
     asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
     asked.placed(view)
+    asked.rows(view)
     asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
     asked.fields("task", view.task_fields, view, "options")
     chosen: dict[str, Any] = {}
