@@ -28,6 +28,12 @@ def flags(parser: argparse.ArgumentParser) -> None:
     add("--memory", help="GB that models may take on a device (a share of what is free)")
     add("--preload", action="append", default=[], metavar="MODEL", help="a model to load at the start; may be given again")
     add("--password-file", type=Path, help="a file with the password, or with JSON of one per user (or WORKBENCH_PASSWORD)")
+    add(
+        "--workshop",
+        type=Path,
+        metavar="PLAN",
+        help="teach by a plan of exercises, as in data/workshops/: its pages and models alone",
+    )
     add("panel", nargs="*", metavar="-- OPTION", help="options of `panel serve`, behind a --: --oauth-provider …")
 
 
@@ -35,7 +41,9 @@ def serve(asked: argparse.Namespace) -> None:
     """Serve the apps with Panel."""
     import subprocess
 
+    plan = teach(asked)
     words, env = command(asked)
+    env |= plan
     subprocess.run(words, check=False, env={**os.environ, **env})
 
 
@@ -72,6 +80,25 @@ def _files(only: str) -> dict[str, Path]:
     for name in wanted:
         one_of("page", name, files)
     return {name: file for name, file in files.items() if not wanted or name in wanted}
+
+
+def teach(asked: argparse.Namespace) -> dict[str, str]:
+    """Take up the plan of a workshop, if there is one: its models and pages; gives what the environment says of it.
+
+    Raises:
+        BadInput: When the plan cannot be read, or names a page that is none.
+    """
+    if asked.workshop is None:
+        return {}
+    from workbench.views.workshop_plan import KEY, environment
+
+    plan, env = environment(asked.workshop)
+    asked.allow, asked.preload = [*asked.allow, *plan.models], [*asked.preload, *plan.models]
+    asked.only = ",".join([*plan.pages, "teacher"])
+    where = asked.host[0] if asked.host else f"{asked.address}:{asked.port}"
+    print(f"{plan.title}: {len(plan.exercises)} exercises, from http://{where}/{plan.exercises[0].page}")
+    print(f"Teacher's page: http://{where}/teacher?key={env[KEY]}", flush=True)
+    return env
 
 
 def _limits(asked: argparse.Namespace) -> dict[str, str]:

@@ -17,6 +17,7 @@ from workbench.pages.header import Header
 from workbench.pages.ruler import Ruler
 from workbench.pages.session import attend
 from workbench.pages.shown import PADDING
+from workbench.pages.workshop import accompany
 from workbench.views.asking import Asking
 from workbench.views.links import carried, links, parted
 from workbench.views.working import Notice, Working
@@ -180,8 +181,9 @@ def opened(make: Callable[[], Shell]) -> pmui.Page:
     pn.extension("plotly", notifications=True, exception_handler=_failed)
     made = make()
     attend(getattr(made.view, "jobs", JOBS))
+    beside = accompany(made)
     if pn.state.location is not None:
-        made.follow(pn.state.location, _query(pn.state.session_args))
+        made.follow(pn.state.location, _query(pn.state.session_args) or (beside.opens if beside else {}))
     return made.page
 
 

@@ -1,10 +1,9 @@
 """Addresses of other pages that go on where a page stands: the same model, task and options."""
 
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 from workbench.views.asking import Asking
-from workbench.views.query import changed, placed
+from workbench.views.links import address, carried
 
 
 def link(page: str, view: Asking, more: Mapping[str, str]) -> str:
@@ -15,9 +14,7 @@ def link(page: str, view: Asking, more: Mapping[str, str]) -> str:
         view: What the page stands on.
         more: Further settings of that page's URL.
     """
-    said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
-    said |= placed(view)
-    return f"{page}?{urlencode(said | dict(more))}"
+    return address(page, carried(view) | dict(more))
 
 
 def on_prompt(prompt: int, of: str) -> dict[str, str]:
