@@ -44,11 +44,10 @@ class ResidualPage(Shell):
     def _layout(self) -> pmui.Page:
         self.prompt = pmui.Select(label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, **WIDE)
         self.of = pmui.RadioButtonGroup(options=["clean", "corrupt", "difference"], value="clean", size="small", margin=0)
-        self.baseline, self.total, self.cell = line(), line(), line()
+        self.baseline, self.cell = line(), line()
         chooser = pmui.Row(self.prompt, self.of, margin=(6, 0), align="center", sx={"gap": "8px"}, **WIDE)
         self.hint = paper(pn.pane.HTML(words.HINT, margin=0, **WIDE))
         self.chosen = paper(self.cell)
-        self.cards["components"].card.insert(1, self.total)
         sidebar = pmui.Column(*self.sidebar.objects, margin=(14, 14), **WIDE)
         self.rows = [
             self._row(self.cards["norms"].card, self.cards["cosines"].card), self.cards["lens"].card,
@@ -120,8 +119,7 @@ class ResidualPage(Shell):
                 row.flex_direction = "row" if self._halved else "column"
         for name, card in self.cards.items():
             card.show(self.theme, self._width(self._halved and name in HALVES))
-        said = words.shares(view)
-        self.total.param.update(object=said, visible=bool(said))
+        self.cards["components"].tell(words.shares(view))
         self._draw_head()
         self._set_chooser()
         self._frame()

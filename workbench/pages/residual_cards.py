@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import residual_words as words
 from workbench.pages.chart import Chart
-from workbench.pages.shell import WIDE, line
+from workbench.pages.menu import Menu, Panel, menued
+from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper
 from workbench.result import Result
 from workbench.views.residual import LENSES, Residual
@@ -48,7 +48,14 @@ class StreamCard:
         self.chart = Chart(lambda figure, point: view.click(panel, figure, point), group=GROUP)
         self.reason = line()
         self.choice = self._choice(labels) if chooses else None
-        self.card = paper(heading(title, about), *[self.choice] * (self.choice is not None), self.reason, self.chart)
+        self.menu, self.above = Menu(), line()
+        choice = [self.choice] * (self.choice is not None)
+        self.card = paper(menued(self.menu, heading(title, about), *choice, self.above, self.reason, self.chart))
+        self.tell("")
+
+    def tell(self, said: str) -> None:
+        """Say something above the chart, as HTML; '' for nothing."""
+        self.above.param.update(object=said, visible=bool(said))
 
     def _choice(self, labels: Sequence[str]) -> pmui.RadioButtonGroup:
         values = self._view.param[self._chooses].objects
@@ -79,12 +86,14 @@ class StreamCard:
             if not waits:
                 self._drawn = None
                 self.chart.show(None)
+                self.menu.show(None)
             return
         options = dict(self._options(result))
         now = (result.title, id(view.results[self._panel]), theme, width, str(options))
         if now != self._drawn:
             self._drawn = now
             self.chart.show(drawn(result, theme, width, **options))
+            self.menu.show(view.results[self._panel], view.rows)
 
     def frame(self) -> None:
         """Frame the cell that is chosen."""
@@ -129,8 +138,8 @@ class HeadLooks:
 
     def __init__(self, view: Residual):
         self._view, self._drawn = view, None
-        self.says, self.chart = line(), Chart()
-        self.card = paper(heading("Where a head looks", "a row is the token that looks"), self.says, self.chart)
+        self.says, self.panel = line(), Panel()
+        self.card = paper(heading("Where a head looks", "a row is the token that looks"), self.says, self.panel.box)
 
     def show(self, theme: str, width: int | float) -> None:
         """Draw the attention as the view has it."""
@@ -139,9 +148,4 @@ class HeadLooks:
         now = (id(scores), theme, width)
         if now != self._drawn:
             self._drawn = now
-            self.chart.show(None if scores is None else drawn(scores, theme, width))
-
-
-def pane() -> pn.pane.HTML:
-    """A paragraph over the whole width."""
-    return pn.pane.HTML("", margin=(2, 0), **WIDE)
+            self.panel.show(None if scores is None else drawn(scores, theme, width), scores, self._view.rows)

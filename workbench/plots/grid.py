@@ -15,7 +15,7 @@ from workbench.result import Result
 _SPACE = 940
 TALLEST = 620
 _READ = 120
-_BAR = 104
+_BAR, _BARE = 104, 14
 
 
 def grid(
@@ -31,6 +31,7 @@ def grid(
     cell: Pair = (44, 28),
     least: Pair = (120, 110),
     tall: int | float = TALLEST,
+    bar: bool = True,
 ) -> go.Figure:
     """Draw `panels`, which share their axes.
 
@@ -45,12 +46,14 @@ def grid(
         width: Pixels of the whole figure, or None for what it needs.
         cell: Largest width and height of a cell in pixels.
         least: Smallest width and height of a panel.
+        bar: Whether the colour bar is shown; without it another figure must show the same colours.
         tall: Height of a panel whose rows would be too high for it at their largest.
     """
     check_width(width)
     missing = any(np.isnan(panel.values).any() for panel in panels)
     left = rows.widest + 44
-    wide = _cell_width(len(panels), columns, left, width, cell[0], least[0], scale.shared)
+    beside = _BAR if bar else _BARE
+    wide = _cell_width(len(panels), columns, left, width, cell[0], least[0], scale.shared, beside)
     panel_width = wide * len(columns)
     # A row of hundreds need not be read, but seen.
     high = max(min(tall / len(rows), cell[1]), 7.5 if len(rows) <= _READ else 3.0, least[1] / len(rows))
@@ -60,7 +63,7 @@ def grid(
         left = max(left, 0.72 * text.extent(columns.labels[0], 11) - wide / 2 + 12)
     below = label_height + 34
     gap = (28 if scale.shared else _BAR + 8, below + 26)
-    across = max(1, math.floor(((width or left + _SPACE + _BAR) - left - _BAR + gap[0] + 1) / (panel_width + gap[0])))
+    across = max(1, math.floor(((width or left + _SPACE + _BAR) - left - beside + gap[0] + 1) / (panel_width + gap[0])))
     across = min(across, len(panels))
     down = math.ceil(len(panels) / across)
     plot = (across * panel_width + (across - 1) * gap[0], down * panel_height + (down - 1) * gap[1])
@@ -70,10 +73,10 @@ def grid(
     for index, panel in enumerate(panels):
         row, column = divmod(index, across)
         (x0, x1), (_, y1) = box = place(row, column, (panel_width, panel_height), gap, plot)
-        bar_here = not scale.shared or index == across - 1
+        bar_here = bar and (not scale.shared or index == across - 1)
         here = ends if scale.shared else scale.ends(panel.values)
-        bar = _bar(scale, x1 + 10 / plot[0], y1, panel_height, here[1]) if bar_here else None
-        draw(fig, panel, index, here, scale, bar, (wide, high), theme)
+        shown = _bar(scale, x1 + 10 / plot[0], y1, panel_height, here[1]) if bar_here else None
+        draw(fig, panel, index, here, scale, shown, (wide, high), theme)
         _axes(fig, index, rows, columns, ticks, high, box, outer=column == 0)
         if panel.heading:
             _heading(fig, panel.heading, (x0 + x1) / 2, y1)
@@ -84,7 +87,7 @@ def grid(
         theme=theme,
         plot=plot,
         left=left,
-        right=_BAR,
+        right=beside,
         below=below,
         width=width,
         above=20 if panels[0].heading else 0,
@@ -101,11 +104,12 @@ def _cell_width(
     most: int | float,
     least: int | float,
     shared: bool,
+    beside: int | float,
 ) -> int | float:
     """Pixels per column: as many as fit, enough for words to be read, at most `most` unless `width` asks for more."""
     count = len(columns)
     if width is not None:
-        room = width - left - _BAR
+        room = width - left - beside
         return room / count if panels == 1 else min(room / count, max(most, least / count))
     readable = 13 if columns.words and count <= 120 else 9 if count <= 100 else _SPACE / count
     side_by_side = min(panels, 3)

@@ -43,6 +43,7 @@ def scores(
     tall: int | float = TALLEST,
     along: bool = False,
     log: bool = False,
+    bar: bool = True,
 ) -> go.Figure:
     """A figure of `result`: heatmap, bars, cloud, paths or map of coordinates, by what its dims and parts are.
 
@@ -51,7 +52,7 @@ def scores(
     Args:
         result: The scores.
         theme: 'light' or 'dark'.
-        width: Pixels of the whole figure, 320 or more; None for what it needs.
+        width: Pixels of the whole figure, 280 or more; None for what it needs.
         palette: A name in PALETTES: diverging for signed numbers, sequential where notes['range'] is 'positive'.
         prompt: 'mean' over prompts, or the index of one.
         over: Dims to reduce to the number that is largest in size; None for as few as needed.
@@ -65,6 +66,7 @@ def scores(
         tall: Pixels of a panel of a heatmap with many rows, or of bars along layers.
         along: Whether what is over layers and parts is drawn as bars along the layers, and not as a heatmap.
         log: Whether the colours of numbers from 0 go by the logarithm of 1 + the number.
+        bar: Whether a heatmap shows its colour bar; without it another figure must show the same colours.
     Raises:
         BadInput: When an option names no dim, palette or prompt of this result.
     """
@@ -94,6 +96,7 @@ def scores(
         numbers=numbers,
         mark=mark,
         tall=tall,
+        bar=bar,
     )
 
 
@@ -107,6 +110,7 @@ def heatmap(
     numbers: bool,
     mark: Sequence[tuple[str, str]] = (),
     tall: int | float = TALLEST,
+    bar: bool = True,
 ) -> go.Figure:
     """Heatmaps of a View of two dims, or of three of which one becomes panels; marked cells are ringed in each."""
     result = view.scores
@@ -119,7 +123,7 @@ def heatmap(
         headings = list(map(text.safe, axis(result.values, panels_of).about))
         panels = [_panel(name, view, {panels_of: i}, rows, columns, numbers) for i, name in enumerate(headings)]
     cell = (58, 28) if numbers else (44, 28)
-    made = grid(result, panels, up, across, scale, subtitle=view.said, theme=theme, width=width, cell=cell, tall=tall)
+    made = grid(result, panels, up, across, scale, subtitle=view.said, theme=theme, width=width, cell=cell, tall=tall, bar=bar)
     return ringed(made, len(panels), up, across, mark, theme) if mark else made
 
 

@@ -1,4 +1,4 @@
-"""The pages, in the order of the journey, and what a link from one to another carries along: model, task, its options, one's own pairs."""
+"""The pages, in the order of the journey, and what a link from one to another carries along: model, task, one's own pairs."""
 
 import os
 import sys

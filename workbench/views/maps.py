@@ -98,7 +98,7 @@ class Maps(Panels):
         super()._take(results)
         if "patch" in results:
             self.partial = None
-        if self.cell is not None and results and place_of(self.any, self.rows, self.cell) is None:
+        if self.cell is not None and results and place_of(self.any, self.top_heads, self.cell) is None:
             self.release()
         for pair in PAIRS:
             if set(pair) <= set(results) and pair not in self.agreements and _name(pair) not in self._agreeing:
@@ -136,14 +136,14 @@ class Maps(Panels):
         return next((found for method in METHODS if (found := self.scores(method)) is not None), None)
 
     @property
-    def rows(self) -> list[tuple[int, int]]:
+    def top_heads(self) -> list[tuple[int, int]]:
         """The heads that are rows of a map by position: the largest of the first map there is; none of other maps."""
         return largest_heads(self.any) if self.any is not None else []
 
     def map(self, method: str) -> Scores | None:
         """What is drawn of a method's map: the mean or one prompt, with heads as rows where it is by position."""
         found = self.scores(method)
-        return None if found is None else shown(found, self.prompt, self.rows)
+        return None if found is None else shown(found, self.prompt, self.top_heads)
 
     @property
     def limit(self) -> float | None:
@@ -152,7 +152,7 @@ class Maps(Panels):
 
     def click(self, figure: Any, point: Mapping[str, Any]) -> None:
         """Lock the cell of a clicked point, in all maps."""
-        cell = None if self.any is None else cell_of(self.any, self.rows, figure, point)
+        cell = None if self.any is None else cell_of(self.any, self.top_heads, figure, point)
         if cell is not None:
             self.lock(cell)
 
@@ -181,7 +181,7 @@ class Maps(Panels):
     def move(self, up: int, right: int) -> None:
         """Move the locked cell; it stays within the maps."""
         made = self.map(next((method for method in METHODS if self.scores(method) is not None), ""))
-        place = None if self.cell is None or made is None else place_of(self.any, self.rows, self.cell)
+        place = None if self.cell is None or made is None else place_of(self.any, self.top_heads, self.cell)
         if place is None or made is None:
             return
         rows, columns = made.values.shape
@@ -189,7 +189,7 @@ class Maps(Panels):
         step = up if made.values.dims[0] == "layer" else -up
         row = min(max(place[0] + step, 0), rows - 1)
         column = min(max(place[1] + right, 0), columns - 1)
-        self.lock(label_of(self.any, self.rows, row, column))
+        self.lock(label_of(self.any, self.top_heads, row, column))
 
     def release(self) -> None:
         """Lock no cell."""
@@ -199,8 +199,8 @@ class Maps(Panels):
     @property
     def frame(self) -> dict[str, int]:
         """The locked cell by the indices of the figures' rows and columns; none where no cell is locked."""
-        place = None if self.cell is None or self.any is None else place_of(self.any, self.rows, self.cell)
-        made = None if place is None else shown(self.any, self.prompt, self.rows)
+        place = None if self.cell is None or self.any is None else place_of(self.any, self.top_heads, self.cell)
+        made = None if place is None else shown(self.any, self.prompt, self.top_heads)
         return {} if made is None or place is None else dict(zip(map(str, made.values.dims), place, strict=True))
 
     def numbers(self) -> dict[str, tuple[float, float]]:
