@@ -14,7 +14,7 @@ HOSTILE = "<img src=x onerror=window.hacked=1> <script>window.hacked=1</script>"
 PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
 ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{prompt},i{prompt[1:]},b,d\n" for prompt in PROMPTS)
 TITLES = ("Activation patching", "Attribution patching", "Relevance patching")
-FRAMES = "plots => plots.filter(plot => (plot.layout.shapes ?? []).length).length"
+FRAMES = "plots => plots.filter(plot => (plot.layout?.shapes ?? []).length).length"
 HOVERS = "plots => plots.map(plot => plot.querySelector('.hoverlayer')?.textContent ?? '')"
 
 
@@ -90,8 +90,7 @@ def test_other_cells_are_computed_at_once_and_the_url_brings_all_back(tab, views
     tab.get_by_text("r = ").first.wait_for(timeout=EXPECT)
     tab.get_by_role("button", name="exact and relevance").click()
     tab.get_by_text("Agreement: relp against patch").wait_for(timeout=EXPECT)
-    tab.get_by_label("Cells").click()
-    tab.get_by_role("option", name="Residual stream").click()
+    views[-1].kind = "stream"
     until(tab, lambda: views[-1].kind == "stream" and set(views[-1].agreements) == set(PAIRS))
     tab.wait_for_function("location.search.includes('kind=stream')", timeout=EXPECT)
     tab.goto(tab.url)

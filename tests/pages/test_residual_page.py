@@ -59,7 +59,7 @@ def at(tab, title, layer, pos):
     return box["x"] + box["width"] * (pos + 0.5) / LENGTH, box["y"] + box["height"] * (1 - (layer + 0.5) / rows)
 
 
-FRAMES = "plots => plots.filter(plot => (plot.layout.shapes ?? []).length).length"
+FRAMES = "plots => plots.filter(plot => (plot.layout?.shapes ?? []).length).length"
 HOVERS = "plots => plots.map(plot => plot.querySelector('.hoverlayer')?.textContent ?? '')"
 
 

@@ -71,7 +71,7 @@ def test_title_caption_and_size(result):
 
 
 def test_the_caption_lies_within_the_figure_and_below_the_axis(result):
-    for width in (None, 280, 900):
+    for width in (None, 320, 900):
         fig = figure(result, width=width)
         said = annotation(fig, "caption")
         lines = said.text.split("<br>")
@@ -83,9 +83,9 @@ def test_the_caption_lies_within_the_figure_and_below_the_axis(result):
 
 
 def test_the_width_is_as_asked(result):
-    for width in (280, 777, 1400):
+    for width in (320, 777, 1400):
         assert figure(result, width=width).layout.width == width
-    with pytest.raises(BadInput, match="width must be at least 280"):
+    with pytest.raises(BadInput, match="width must be at least 320"):
         figure(result, width=319)
 
 

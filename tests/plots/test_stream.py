@@ -81,3 +81,12 @@ def test_the_height_of_many_rows_is_what_is_asked_for():
     made = scores("layer", "head", layer=30)
     tall, low = (figure(made, tall=tall).layout.height for tall in (600, 300))
     assert tall - low == pytest.approx(300, abs=2)
+
+
+def test_without_its_colour_bar_a_map_keeps_its_cells_in_less_width():
+    whole, bare = figure(scores("layer", "head"), width=500), figure(scores("layer", "head"), width=410, bar=False)
+    assert whole.data[0].showscale
+    assert not bare.data[0].showscale
+    inside = [fig.layout.width - fig.layout.margin.l - fig.layout.margin.r for fig in (whole, bare)]
+    assert inside[0] == pytest.approx(inside[1], abs=1)
+    assert figure(scores("layer", "head"), width=240, bar=False).layout.width == 240

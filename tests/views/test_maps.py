@@ -62,7 +62,7 @@ def test_every_kind_has_three_maps_of_the_methods_own_numbers(view, kind):
         np.testing.assert_allclose(view.results[method].values.values, direct.values.values, atol=1e-6, equal_nan=True)
         made = view.map(method)
         assert len(made.values.dims) == 2
-        assert figure(made, limit=view.limit, bar=False, width=320).data[0].zmax == view.limit
+        assert figure(made, limit=view.limit, bar=False, width=280).data[0].zmax == view.limit
     limit = max(np.abs(view.map(method).values.values).max() for method in ("patch", "atp", "relp"))
     assert view.limit == pytest.approx(limit)
 
@@ -149,7 +149,7 @@ def test_heads_by_position_are_rows_the_largest_first_and_the_same_in_all_maps(v
     largest = np.abs(view.results["atp"].values.mean("prompt")).max("pos")
     first = view.top_heads[0]
     assert float(largest.sel(layer=first[0], head=first[1])) == pytest.approx(float(largest.max()))
-    names = [view.map(method).values.head.values.tolist() for method in ("patch", "atp", "relp")]
+    names = [view.map(method).values["head"].values.tolist() for method in ("patch", "atp", "relp")]
     assert names[0] == names[1] == names[2]
     view.click(figure(view.map("relp")), {"curveNumber": 0, "x": 4, "y": 2})
     assert view.cell[:3] == (*view.top_heads[2], 4)
@@ -157,7 +157,8 @@ def test_heads_by_position_are_rows_the_largest_first_and_the_same_in_all_maps(v
     assert view.numbers()["relp"][0] == pytest.approx(drawn)
     view.move(-1, 0)
     assert view.cell[:2] == view.top_heads[3], "heads go downwards"
-    assert "position 4 “f”" in words.named(view)
+    # The prompts have other tokens there.
+    assert words.named(view).endswith("position 4 “*”")
 
 
 def test_cells_of_the_stream_have_no_head_and_keys_are_shared(view):

@@ -10,6 +10,7 @@ from workbench.pages.menu import Menu, Panel, menued
 from workbench.pages.residual_cards import PLAIN
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper
+from workbench.plots.frame import LEAST_ASKED
 from workbench.views.maps import PAIRS, Maps
 
 GROUP = "maps"
@@ -50,7 +51,8 @@ class MapCard:
         if now != self._drawn:
             self._drawn = now
             bar = self._bar or not beside
-            self.chart.show(drawn(made, theme, width + BAR * (bar and beside), tall=TALL, limit=limit, bar=bar))
+            least = LEAST_ASKED - BAR * (not bar)
+            self.chart.show(drawn(made, theme, width + BAR * (bar and beside), least, tall=TALL, limit=limit, bar=bar))
             self.menu.show(view.scores(method), view.rows if view.task == "custom" else "")
 
     def frame(self) -> None:

@@ -19,11 +19,11 @@ SIDE_BY_SIDE = 880
 PADDING = 24
 
 
-def drawn(result: Result, theme: str, width: int | float, **options: Any) -> Any:
-    """The figure of a result for a page, on the page's own background."""
+def drawn(result: Result, theme: str, width: int | float, least: int | float = LEAST_ASKED, **options: Any) -> Any:
+    """The figure of a result for a page, on the page's own background, at least so wide."""
     if "palette" in options_of(result):
         options = {"palette": palette_for(result)} | options
-    made = figure(result, theme=theme, width=max(LEAST_ASKED, width), **options)
+    made = figure(result, theme=theme, width=max(least, width), **options)
     return made.update_layout(paper_bgcolor="rgba(0,0,0,0)", dragmode=False)
 
 

@@ -36,7 +36,7 @@ def circuit(
     Args:
         result: The circuit.
         theme: 'light' or 'dark'.
-        width: Pixels of the whole figure, 280 or more; None for what it needs.
+        width: Pixels of the whole figure, 320 or more; None for what it needs.
         palette: A diverging name in PALETTES, for edges below and above 0.
         top: The most edges to draw, at least 1: the kept ones of largest size.
     """

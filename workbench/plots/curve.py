@@ -32,7 +32,7 @@ def curve(
     Args:
         result: The curve. notes['x'] is the title of its axis, else the dim's name.
         theme: 'light' or 'dark'.
-        width: Pixels of the whole figure, 280 or more; None for what it needs.
+        width: Pixels of the whole figure, 320 or more; None for what it needs.
         palette: A sequential name in PALETTES whose colours the series take in turn; None for colours without an order.
         log: Whether the axis is logarithmic; numbers at or below 0 are not shown then.
         mark: A place on the axis, of numbers, to mark by a line; None for none.

@@ -19,7 +19,7 @@ Box = tuple[Pair, Pair]
 EDGE = 14
 LEAST_WIDTH = 440
 # A caption needs so much.
-LEAST_ASKED = 280
+LEAST_ASKED = 320
 _TITLE, _SUBTITLE, _CAPTION = 16, 12, 10.5
 _LINE = 1.35
 _SAID_ELSEWHERE = ("warning", "nan", "sign", "x", "unit", "range", "interval", "effect")

@@ -49,7 +49,8 @@ def grid(
         bar: Whether the colour bar is shown; without it another figure must show the same colours.
         tall: Height of a panel whose rows would be too high for it at their largest.
     """
-    check_width(width)
+    # Without its bar a figure may be so much narrower.
+    check_width(width if bar or width is None else width + _BAR - _BARE)
     missing = any(np.isnan(panel.values).any() for panel in panels)
     left = rows.widest + 44
     beside = _BAR if bar else _BARE

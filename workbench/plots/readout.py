@@ -36,7 +36,7 @@ def readout(
     Args:
         result: The readout.
         theme: 'light' or 'dark'.
-        width: Pixels of the whole figure, 280 or more; None for what it needs.
+        width: Pixels of the whole figure, 320 or more; None for what it needs.
         palette: A sequential name in PALETTES.
         at: Which index to show of dims beyond two, by dim; the first where not given.
         by: A part over the cells to colour by in place of the probability: 'kl', or 'answer_rank' on a log scale, whose

@@ -52,7 +52,7 @@ def scores(
     Args:
         result: The scores.
         theme: 'light' or 'dark'.
-        width: Pixels of the whole figure, 280 or more; None for what it needs.
+        width: Pixels of the whole figure, 320 or more; None for what it needs.
         palette: A name in PALETTES: diverging for signed numbers, sequential where notes['range'] is 'positive'.
         prompt: 'mean' over prompts, or the index of one.
         over: Dims to reduce to the number that is largest in size; None for as few as needed.

@@ -29,7 +29,9 @@ def shown(scores: Scores, prompt: int | None, heads: Sequence[Head]) -> Scores:
     count = scores.values.sizes["prompt"]
     if prompt is None:
         made = scores.mean()
-        made = made.replace(title=f"{made.title}, mean over {count} prompts" if count > 1 else made.title)
+        if count > 1:
+            title = f"{made.title}, mean over {count} prompts"
+            made = made.replace(title=title, notes={**made.notes, "interval": "s.e."})
     else:
         index = min(prompt, count - 1)
         values = scores.values.isel(prompt=index, drop=True)
