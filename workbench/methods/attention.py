@@ -68,7 +68,7 @@ def run(
     which = slice(None) if head is None else slice(head, head + 1)
 
     def see(layer: int, pattern: Float[Tensor, "head query key"], shown: Float[Tensor, "head query key"]) -> None:
-        kept.append(shown[which].float().cpu().numpy())
+        kept.append(shown[which].double().cpu().numpy())
         parts.append({name: found[which].double().cpu().numpy() for name, found in here(tokens, pattern).items()})
 
     looking(model, tokens, see, weighted, layers)
