@@ -17,3 +17,8 @@ def settle(view, seconds=60):
         assert time.monotonic() < end, f"still {view.status}: {view.label}"
         time.sleep(0.01)
         view.refresh()
+    # What a view no longer waits for may still be in a forward pass, and a test goes on with the same model.
+    jobs = getattr(view, "jobs", None)
+    for job in [] if jobs is None else list(jobs._live.values()):
+        if job.stopping:
+            job.wait(seconds)

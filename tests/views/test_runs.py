@@ -139,7 +139,7 @@ def test_a_job_is_told_and_stopped_and_its_page_joins_it_again(view, store, tmp_
     assert view.running == []
     idle = Circuits(view.jobs, store)
     circuits_address.restore(idle, circuits_address.written(asked))
-    assert not idle.live
+    assert idle._job is None
 
 
 def test_links_carry_model_and_task_along_and_name_the_page(pages):
