@@ -178,6 +178,7 @@ def test_the_keyboard_reaches_every_node_and_edge(tab):
     names = {name.replace("->", " → ") for name in found(size=60).names()[kept]}
     assert edges == names
     assert len(seen) == sum(len(place) > 0 for place in seen) == len(state(found(size=60))["nodes"])
+    canvas.press("ArrowDown")
     assert HOSTILE in tab.locator(".tip").text_content()
     canvas.press("Escape")
     assert said(tab)["at"] == ""

@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 
 from workbench.pages import words
 from workbench.pages.circuit import Size
+from workbench.pages.compared import ComparedCard
 from workbench.pages.live import LiveCard
 from workbench.pages.menu import Menu, Panel, menued
 from workbench.pages.network import NetworkPane
@@ -42,6 +43,8 @@ class CircuitsPage(Shell):
         self.sidebar, self.stored, self.top = Sidebar(view), Stored(view), TopCells(view)
         self.map, self.attention, self.size = Panel(self._clicked), Panel(), Size(view)
         self.network, self.live = NetworkPane(view), LiveCard(view)
+        self.compared = ComparedCard(view)
+        self.find = pmui.Button(label="Find circuit", variant="outlined", width=140, margin=(0, 0, 0, 8))
         self.network_menu = Menu()
         self.baseline, self.expects = line(), line()
         self.page = self._layout()
@@ -61,15 +64,24 @@ class CircuitsPage(Shell):
         self.attention_card = paper(self.chooser, self.looks, self.attention.box)
         self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
         self.beside = pmui.Column(
-            self.live.card, self.size.card, self.anchor, self.attention_card, self.top.card, margin=0, **WIDE
+            self.live.card,
+            self.size.card,
+            self.compared.card,
+            self.anchor,
+            self.attention_card,
+            self.top.card,
+            margin=0,
+            **WIDE,
         )
         self.figures = pmui.FlexBox(
             self.map_card, self.beside, gap="12px", flex_wrap="nowrap", align_items="flex-start",
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
+        buttons = self._buttons()
+        buttons.insert(1, self.find)
         return self._framed(
             "Circuit workbench", self.sidebar.column,
-            self.ruler, self._buttons(), self.expects, self.baseline, self.figures, self.stored.card,
+            self.ruler, buttons, self.expects, self.baseline, self.figures, self.stored.card,
         )  # fmt: skip
 
     def _chooser(self) -> pmui.Row:
@@ -85,12 +97,16 @@ class CircuitsPage(Shell):
     def _watch(self) -> None:
         view = self.view
         self.run.on_click(lambda event: view.run())
+        self.find.on_click(lambda event: view.find())
+        view.param.watch(lambda event: self.find.param.update(disabled=event.new in ("queued", "running")), "status")
         self._watch_status("result")
         view.expected.param.watch(lambda *_: self._tell_expected(), "said")
         view.param.watch(lambda *_: self._tell_expected(), ["status", "whole"])
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._draw(), ["result", "whole", "task", "method"])
         view.param.watch(lambda *_: self._draw_map(), "size")
+        view.compared.param.watch(lambda *_: self._draw_map(), "other")
+        view.compared.param.watch(lambda *_: self._address(), "against")
         view.attention.param.watch(lambda *_: self._draw(), ["scores", "status", "layer"])
         view.attention.param.watch(lambda *_: self._set_chooser(), ["head", "heads", "prompt", "prompts", "of"])
         addressed = ["model", "task", "method", "options", "params", "whole", "size"]
@@ -148,6 +164,7 @@ class CircuitsPage(Shell):
         shown, width = self.view.shown, self._width(self._halved)
         self.size.show(self.theme, width)
         self.network.show(self.theme, width)
+        self.compared.show(self.theme, width)
         self.network_menu.show(shown if self.network.pane.visible else None, self.view.rows)
         made = None if shown is None or isinstance(shown, Circuit) else self._map(shown, width)
         self.map.show(made, shown, self.view.rows)

@@ -37,10 +37,13 @@ class NetworkPane:
             return
         kept = strongest(circuit, kept, MOST if "kept" in circuit.parts else UNFINISHED)
         told = {**colouring(theme), "across": int(width), "selected": self._view.ablation.place}
-        if self._network is None or not self._network.holds(kept) or not self._of(circuit):
-            self._network = Network(self._view.result, np.flatnonzero(kept | self._likely()))
+        compared = self._view.compared
+        other = None if compared.mask is None else strongest(self._view.result, compared.mask)
+        wanted = kept if other is None else kept | other
+        if self._network is None or not self._network.holds(wanted) or not self._of(circuit):
+            self._network = Network(self._view.result, np.flatnonzero(wanted | self._likely()))
             told |= self._network.sent
-        told |= self._network.sized(kept)
+        told |= self._network.sized(kept, other, "" if other is None else compared.other.title)
         self.pane.param.update(**told, replaced=self._replaced)
         self.title.object = f'<b style="font-size:15px">{escape(circuit.title)}</b>'
         said = [circuit.notes.get("sign", ""), *caption(circuit).split("\n")]

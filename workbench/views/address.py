@@ -23,6 +23,7 @@ def written(view: Circuits) -> dict[str, str]:
         said["result"] = view.key
         said |= {"size": str(view.size)} if view.size is not None else {}
         said |= {"at": view.ablation.place} if view.ablation.place else {}
+        said |= {"against": view.compared.against} if view.compared.against else {}
         said |= {"live": view.ablation.written} if view.ablation.replaced else {}
         if looked.layer is not None:
             said |= {"layer": str(looked.layer), "head": str(looked.head)}
@@ -45,6 +46,7 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
     asked.fields("method", view.method_fields, view, "params")
     _look(view, asked)
     asked.attempt("at", view.ablation.look)
+    asked.attempt("against", view.compared.choose)
     asked.attempt("live", lambda text: view.ablation.restore(text, at_hand(view.model)), LONGEST)
     asked.tell(view)
     view.rejoin()

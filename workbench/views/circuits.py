@@ -20,11 +20,15 @@ from workbench.views.asking import Asking, kept
 from workbench.views.attention import Attention
 from workbench.views.cells import Cell, cell_at, cell_of_place, group_of
 from workbench.views.circuit_size import CircuitSize
+from workbench.views.compared import Compared
 from workbench.views.expected import Expected
 from workbench.views.fields import Field, method_fields
 from workbench.views.live import Live
 from workbench.views.question import CUSTOM, Question, baseline_of
 from workbench.views.working import IDLE, stamped
+
+# Prompts to find a circuit on and to hold out.
+ENOUGH = 16
 
 
 class Circuits(Asking):
@@ -43,7 +47,8 @@ class Circuits(Asking):
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(**state)
         self.jobs, self.store = jobs, store or Store()
-        self.attention, self.ablation, self.expected = Attention(jobs), Live(jobs), Expected(jobs, self.store)
+        self.attention, self.ablation, self.compared = Attention(jobs), Live(jobs), Compared(self.store)
+        self.expected = Expected(jobs, self.store)
         self._question: Question | None = None
         self._sizes: CircuitSize | None = None
         self.method_changed()
@@ -108,6 +113,7 @@ class Circuits(Asking):
         self.attention.param.update(layer=None, head=0, scores=None)
         self.attention.ask_about(asked, 0)
         self.ablation.ask_about(None, None)
+        self.compared.ask_about(None)
         self.param.update(result=None, whole=False, baseline=None, size=None, status="queued")
         self.refresh()
 
@@ -119,6 +125,14 @@ class Circuits(Asking):
             return
         if self.result is None and self.jobs.running(f"run {asked.key}") is not None:
             self._submit(asked)
+
+    def find(self) -> None:
+        """Find a circuit of what is set, to the target faithfulness of the form; half of the prompts are held out."""
+        self.method = "discover"
+        # Of fewer the half held out says too little.
+        if 0 < self.options.get("n", 0) < ENOUGH:
+            self.options = {**self.options, "n": ENOUGH}
+        self.run()
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""
@@ -218,8 +232,10 @@ class Circuits(Asking):
         self._take_up_circuit()
 
     def _take_up_circuit(self) -> None:
-        """Nodes and edges of a finished circuit can be replaced."""
-        self.ablation.ask_about(self._question, self.result if isinstance(self.result, Circuit) else None)
+        """Nodes and edges of a finished circuit can be replaced, and it can be compared."""
+        circuit = self.result if isinstance(self.result, Circuit) else None
+        self.ablation.ask_about(self._question, circuit)
+        self.compared.ask_about(circuit)
 
     def _adopt(self, origin: Origin) -> None:
         """Set the form to an Origin, as far as it names what the catalogues have."""
