@@ -68,7 +68,9 @@ class LiveCard:
     def _row(self, each: Any) -> pmui.Row:
         remove = pmui.Button(label="Remove", **{**BUTTON, "variant": "text"})
         remove.on_click(lambda event: self.live.remove(each.place))
-        return pmui.Row(pn.pane.HTML(words.sentence(each), margin=(4, 0)), remove, margin=0, align="center", sx={"gap": "8px"})
+        return pmui.Row(
+            pn.pane.HTML(words.sentence(each), margin=(4, 0)), remove, margin=0, sx={"gap": "8px", "alignItems": "center"}
+        )
 
     def _tell(self) -> None:
         answer = self.live.answer

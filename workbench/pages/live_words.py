@@ -16,7 +16,7 @@ VALUES = {
     "other": "what it is on the corrupt prompt",
 }
 HEAD = ("Prompt", "Before", "After", "Answer before", "Answer after")
-LONGEST = 56
+LONGEST = 36
 
 
 def quietly(text: str) -> str:

@@ -46,8 +46,8 @@ class NetworkPane:
         told |= self._network.sized(kept, other, "" if other is None else compared.other.title)
         self.pane.param.update(**told, replaced=self._replaced)
         self.title.object = f'<b style="font-size:15px">{escape(circuit.title)}</b>'
-        said = [circuit.notes.get("sign", ""), *caption(circuit).split("\n")]
-        self.caption.object = "".join(f'<div style="font-size:11px;opacity:.75">{escape(one)}</div>' for one in said if one)
+        said = caption(circuit).split("\n")
+        self.caption.object = "".join(f'<div style="font-size:11px;opacity:.75">{escape(one)}</div>' for one in said)
         self._see(True)
 
     def _see(self, visible: bool) -> None:

@@ -14,7 +14,7 @@ from workbench.edges.measure import precision_recall
 from workbench.errors import BadInput, one_of
 from workbench.graph import Graph, graph_from
 from workbench.references import reference, reference_names
-from workbench.result import Circuit, Curve
+from workbench.result import Circuit, Curve, Origin
 from workbench.store import Entry, Store
 from workbench.views.circuit_size import CircuitSize, number
 
@@ -65,7 +65,7 @@ class Compared(param.Parameterized):
         found = {f"{one.title} (published)": PUBLISHED + name for name, one in known.items() if one.graph == graph}
         for entry in stored:
             if entry.kind == "circuit" and entry.key != own and entry.origin.task:
-                found[f"{entry.title} · {entry.origin.task} · {entry.origin.model} · {entry.key[:6]}"] = entry.key
+                found[f"{entry.title}{_by(entry.origin)} · {entry.origin.model} · {entry.key[:6]}"] = entry.key
         return found
 
     def choose(self, against: str) -> None:
@@ -89,7 +89,7 @@ class Compared(param.Parameterized):
             raise BadInput(f"what a circuit is compared with must be a stored circuit; got {against[:40]!r}. Choose one.")
         sizes = CircuitSize(circuit)
         model = circuit.origin.model if circuit.origin else ""
-        return Other(f"{circuit.title} ({circuit.unit})", model, graph_from(circuit), sizes.kept(sizes.chosen), sizes)
+        return Other(f"{circuit.title}{_by(circuit.origin)}", model, graph_from(circuit), sizes.kept(sizes.chosen), sizes)
 
     @property
     def mask(self) -> Bool[np.ndarray, "edge"] | None:
@@ -142,6 +142,11 @@ class Compared(param.Parameterized):
         notes["the other"] = f"{self.other.title}, {self.other.model}"
         return Curve("Faithfulness of both", "share of the gap", array(0), array(1), array(2), notes=notes,
                      origin=self.circuit.origin)  # fmt: skip
+
+
+def _by(origin: Origin | None) -> str:
+    """How a circuit was found: ' by eap'."""
+    return "" if origin is None else f" by {origin.params.get('scorer', origin.method)}"
 
 
 def _nodes(graph: Graph, kept: Bool[np.ndarray, "edge"]) -> set[str]:
