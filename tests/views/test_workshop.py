@@ -216,7 +216,8 @@ def test_ioi_the_circuit(at, smollm):
     run(view)
     view.resize(view.sizes.sizes[0])
     assert not passes(shop)
-    good = [size for size in view.sizes.sizes if view.sizes.measured(size) and view.sizes.measured(size).value >= 0.8]
+    assert "it takes 0.75 or more" in shop.says
+    good = [size for size in view.sizes.sizes if view.sizes.measured(size) and view.sizes.measured(size).value >= 0.75]
     view.resize(min(good))
     assert passes(shop), shop.says
 

@@ -13,8 +13,10 @@ from workbench.views.workshop import Workshop
 from workbench.views.workshop_plan import HINTS
 
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
-WIDTH = 330
+WIDTH = 310
 LOOK = 2000
+# With less left for the page between both drawers, the form gives way; its button brings it back.
+NARROW = 480
 
 
 class Learner(pn.custom.JSComponent):
@@ -40,8 +42,9 @@ class Learner(pn.custom.JSComponent):
         self._meet = meet
 
     def _handle_msg(self, data: Any) -> None:
+        # What is changed on a page before it has loaded never reaches the browser.
         if isinstance(data, str):
-            self._meet(data)
+            pn.state.onload(lambda: self._meet(data))
 
 
 class Drawer:
@@ -114,10 +117,16 @@ def accompany(made: Any, room: Classroom | None = None) -> Drawer | None:
     made.page.param.update(
         contextbar=[drawer.column], contextbar_open=True, contextbar_variant="persistent", contextbar_width=WIDTH
     )
+    made.ruler.param.watch(lambda event: _give_way(made.page, event.new), "pixels")
     if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
         ticker = PeriodicCallback(callback=workshop.look, period=LOOK, background=True)
         pn.state.onload(ticker.start)
     return drawer
+
+
+def _give_way(page: Any, pixels: int) -> None:
+    if 0 < pixels < NARROW and page.contextbar_open and page.sidebar:
+        page.sidebar_open = False
 
 
 def _line(text: str = "") -> pn.pane.HTML:

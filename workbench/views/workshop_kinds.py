@@ -174,8 +174,8 @@ class HeadHas:
         enough = self.at_least is None or value >= self.at_least
         near = self.within is None or above < self.within
         place = f"place {above + 1} of {len(values)}, from the {'lowest' if self.lowest else 'highest'}"
-        takes = [f"{self.at_least:g} or more"] * (self.at_least is not None)
-        takes += [f"one of the first {self.within}"] * (self.within is not None)
+        takes = [] if self.at_least is None else [f"{self.at_least:g} or more"]
+        takes += [] if self.within is None else [f"one of the first {self.within}"]
         said = f"Head {_named(head)} has {value:+.3g} in {self.column}, {place}"
         return Verdict(enough and near, f"{said}: {_enough(enough and near, ' and '.join(takes))}.")
 
