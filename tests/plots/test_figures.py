@@ -152,8 +152,8 @@ def test_a_warning_stands_first_and_other_notes_follow():
 def test_options_are_checked():
     made = samples.curve()
     assert options(made) == ["theme", "width", "palette", "log", "mark"]
-    with pytest.raises(BadInput, match=r"option of the figure of curve must be one of .*'mark'; got 'palette'"):
-        figure(made, palette="blues")
+    with pytest.raises(BadInput, match=r"option of the figure of curve must be one of .*'mark'; got 'shades'"):
+        figure(made, shades="blues")
     assert "palette" in options(samples.scores("layer", "pos"))
 
 

@@ -125,14 +125,14 @@ class Shell:
         self._address()
 
     @property
-    def _look(self) -> dict[str, str]:
+    def _tint(self) -> dict[str, str]:
         """What an address says of colours."""
         return palettes.chosen() | ({"theme": "dark"} if self.theme == "dark" else {})
 
     def _link(self) -> None:
         """Let the links of the header carry along what is set now."""
         along = carried(self.view) or {name: text for name, text in self._along.items() if name not in LOOK}
-        made = links(self.page_name, along | self._look)
+        made = links(self.page_name, along | self._tint)
         if made != self.header.links:
             self.header.links = made
 
@@ -172,7 +172,7 @@ class Shell:
 
     def _address(self) -> None:
         if self.location is not None:
-            self.location.search = "?" + urlencode(self._written() | self._look)
+            self.location.search = "?" + urlencode(self._written() | self._tint)
             self._link()
 
 

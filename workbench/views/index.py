@@ -18,6 +18,8 @@ LARGE = {"model": "smollm2-135m", "task": "ioi"}
 FIRST: dict[str, dict[str, str]] = {
     "pairs": {}, "maps": {}, "heads": {}, "attention": {}, "residual": {}, "circuits": {"method": "patch"}, "channels": {},
 }  # fmt: skip
+# What the tiny model's short context asks for.
+SHORT = {"heads": {"heads.length": "12"}}
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 MOST_RUNS = 8
 
@@ -50,7 +52,7 @@ class Index(Working):
             title, about = PAGES[name]
             first = {}
             if name in FIRST:
-                first["a tiny model, in seconds"] = address(name, SMALL | FIRST[name])
+                first["a tiny model, in seconds"] = address(name, SMALL | FIRST[name] | SHORT.get(name, {}))
                 if large:
                     first["SmolLM2-135M"] = address(name, LARGE | FIRST[name])
             made.append({"title": title, "about": about, "address": name, "first": first})
