@@ -15,7 +15,7 @@ test: $(VENV)/.all
 	$(BIN)/python -m pytest
 
 serve: $(VENV)/.app
-	$(BIN)/python -m panel serve apps/*.py --address 127.0.0.1 --show
+	$(BIN)/workbench serve --show
 
 lab: $(VENV)/.notebooks
 	$(BIN)/jupyter lab notebooks --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
