@@ -104,7 +104,7 @@ def test_what_cannot_be_drawn_says_why():
     other = as_circuit(graph, "Other", "logits", np.ones(graph.n_edges), None, {}, {})
     with pytest.raises(BadInput, match="same graph"):
         state(found(), reference=other)
-    for wrong in ({"top": 0}, {"width": 10}, {"theme": "pink"}):
+    for wrong in ({"top": 0}, {"width": 10}, {"theme": "pink"}, {"palette": "viridis"}):
         with pytest.raises(BadInput):
             state(found(), **wrong)
     assert told("shown", state(scored(), top=7), np.uint8).size == 7

@@ -89,9 +89,9 @@ class CircuitsPage(Shell):
         self.head = pmui.Select(label="Head", options=[0], value=0, width=92, size="small", margin=0)
         self.prompt = pmui.Select(label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, **WIDE)
         self.of = pmui.RadioButtonGroup(options=["clean", "corrupt"], value=looked.of, size="small", margin=0)
-        self.head.param.watch(lambda event: self._look(head=event.new), "value")
-        self.prompt.param.watch(lambda event: self._look(prompt=self.prompt.options.index(event.new)), "value")
-        self.of.param.watch(lambda event: self._look(of=event.new), "value")
+        self.head.param.watch(lambda event: self._attend(head=event.new), "value")
+        self.prompt.param.watch(lambda event: self._attend(prompt=self.prompt.options.index(event.new)), "value")
+        self.of.param.watch(lambda event: self._attend(of=event.new), "value")
         return pmui.Row(self.head, self.prompt, self.of, margin=(6, 0), align="center", sx={"gap": "8px"}, **WIDE)
 
     def _watch(self) -> None:
@@ -184,7 +184,7 @@ class CircuitsPage(Shell):
         self.of.value = looked.of
         self._setting = False
 
-    def _look(self, **chosen: Any) -> None:
+    def _attend(self, **chosen: Any) -> None:
         if not self._setting and all(value is not None for value in chosen.values()):
             self.view.attention.param.update(**chosen)
             self.view.attention.show()

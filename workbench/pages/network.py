@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import panel as pn
 
+from workbench.pages import palettes
 from workbench.pages.widget import panel_class
 from workbench.plots.frame import caption
 from workbench.result import Circuit
 from workbench.views.circuits import Circuits
-from workbench.widgets.circuit_graph import CIRCUIT_GRAPH, MOST, Network, colouring, kept_of, strongest
+from workbench.widgets.circuit_graph import CIRCUIT_GRAPH, MOST, USUAL, Network, colouring, kept_of, strongest
 
 # More edges of scores alone, or of a circuit that is not finished, are a tangle.
 UNFINISHED = 100
@@ -36,7 +37,11 @@ class NetworkPane:
             self._see(False)
             return
         kept = strongest(circuit, kept, MOST if "kept" in circuit.parts else UNFINISHED)
-        told = {**colouring(theme), "across": int(width), "selected": self._view.ablation.place}
+        told = {
+            **colouring(theme, palettes.palette_of("diverging") or USUAL),
+            "across": int(width),
+            "selected": self._view.ablation.place,
+        }
         compared = self._view.compared
         other = None if compared.mask is None else strongest(self._view.result, compared.mask)
         wanted = kept if other is None else kept | other

@@ -47,7 +47,11 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
     _look(view, asked)
     asked.attempt("at", view.ablation.look)
     asked.attempt("against", view.compared.choose)
-    asked.attempt("live", lambda text: view.ablation.restore(text, at_hand(view.model)), LONGEST)
+    asked.attempt(
+        "live",
+        lambda text: view.ablation.restore(text, at_hand(view.model) and (view.task != CUSTOM or bool(view.rows))),
+        LONGEST,
+    )
     asked.tell(view)
     view.rejoin()
 

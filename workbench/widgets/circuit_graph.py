@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
-from workbench.errors import BadInput, at_least
+from workbench.errors import BadInput, at_least, one_of
 from workbench.graph import SLOTS, graph_from
 from workbench.plots.layers import box_of, ordered, placed, row_of, short
 from workbench.plots.theme import PALETTES, tone
@@ -20,6 +20,7 @@ from workbench.widgets.widget import Trait, Widget, notebook
 
 # The most edges that are drawn at once.
 MOST = 3000
+USUAL = "blue-orange"
 KEPT, REFERENCE = 1, 2
 _ROW, _LEAST, _TALLEST = 44, 300, 760
 
@@ -56,7 +57,7 @@ def circuit_graph(
     reference: Circuit | None = None,
     top: int = 200,
     theme: str = "light",
-    palette: str = "blue-orange",
+    palette: str = USUAL,
     width: int = 760,
 ) -> Any:
     """The network of a Circuit as a component for JupyterLab: hover, click, zoom, and the keyboard.
@@ -85,7 +86,7 @@ def state(
     reference: Circuit | None = None,
     top: int = 200,
     theme: str = "light",
-    palette: str = "blue-orange",
+    palette: str = USUAL,
     width: int = 760,
 ) -> dict[str, Any]:
     """What `circuit_graph` shares with its script; `widgets.static` makes a piece of HTML of it."""
@@ -120,8 +121,9 @@ def strongest(circuit: Circuit, among: Bool[np.ndarray, "edge"], most: int = MOS
     return drawn
 
 
-def colouring(theme: str, palette: str = "blue-orange") -> dict[str, Any]:
+def colouring(theme: str, palette: str = USUAL) -> dict[str, Any]:
     """The colours of a page, as the component takes them."""
+    one_of("palette for signed numbers", palette, [name for name, one in PALETTES.items() if one.kind == "diverging"])
     of, scale = tone(theme), PALETTES[palette]
     chosen = {"light": scale.light, "dark": scale.dark}[theme]
     ring = {"light": "#0b5cad", "dark": "#7db7ee"}[theme]
