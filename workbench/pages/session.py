@@ -12,6 +12,12 @@ def attend(jobs: Jobs) -> None:
         pn.state.on_session_destroyed(lambda context: jobs.forget(context.id))
 
 
+def visited() -> bool:
+    """Whether a browser asks for the page."""
+    context = None if pn.state.curdoc is None else pn.state.curdoc.session_context
+    return context is not None and context.server_context is not None
+
+
 def session() -> str:
     """The id of the session in which this is called; '' outside of any."""
     document = pn.state.curdoc
