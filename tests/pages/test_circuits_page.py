@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, darken, served
+from tests.pages.conftest import EXPECT, served
 from workbench.store import Store
 from workbench.views.circuits import Circuits
 
@@ -115,7 +115,6 @@ def test_the_slider_of_a_circuit_draws_it_anew_and_says_what_was_measured(circui
     assert views[-1].size == after
     slider.press("Home")
     tab.get_by_text(sized.words(sized.sizes[0]), exact=True).wait_for(timeout=EXPECT)
-    darken(tab)
     assert views[-1].size == sized.sizes[0]
     tab.goto(tab.url.replace(f"size={sized.sizes[0]}", f"size={after}"))
     tab.get_by_text(sized.words(after), exact=True).wait_for(timeout=EXPECT)
