@@ -15,7 +15,7 @@ from workbench.jobs import JOBS
 from workbench.pages import palettes
 from workbench.pages.header import Header
 from workbench.pages.ruler import Ruler
-from workbench.pages.session import attend
+from workbench.pages.session import attend, visited
 from workbench.pages.shown import PADDING
 from workbench.pages.workshop import accompany
 from workbench.views.asking import Asking
@@ -182,7 +182,8 @@ def opened(make: Callable[[], Shell]) -> pmui.Page:
     made = make()
     attend(getattr(made.view, "jobs", JOBS))
     beside = accompany(made)
-    if pn.state.location is not None:
+    # A server that warms up makes every page once before the first visitor: then there is no session, and no address.
+    if pn.state.location is not None and visited():
         made.follow(pn.state.location, _query(pn.state.session_args) or (beside.opens if beside else {}))
     return made.page
 
