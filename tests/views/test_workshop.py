@@ -71,7 +71,7 @@ def passes(shop, typed=""):
 
 
 def run(view):
-    for name in ("check", "find", "run"):
+    for name in ("check", "run", "find"):
         if hasattr(view, name):
             getattr(view, name)()
             break
