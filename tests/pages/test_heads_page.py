@@ -251,7 +251,7 @@ def test_in_a_narrow_window_in_the_dark_everything_is_drawn_and_nothing_sticks_o
     for title in ("Heads by induction", "Attention in layer", "writes at END"):
         tab.locator(".js-plotly-plot").filter(has_text=title).first.wait_for(timeout=EXPECT)
     assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    box = tab.locator(".sheet").first.bounding_box()
+    box = tab.locator(".sheet:has(table)").first.bounding_box()
     assert box["x"] + box["width"] <= 900
     until(tab, lambda: tab.locator("td.name").first.evaluate(GROUND) == "rgb(23, 25, 29)")
     assert not tab.get_by_text("Internal error").count()
