@@ -54,18 +54,27 @@ def quiet(tab, seconds=1.0):
         tab.wait_for_timeout(100)
 
 
+DARK = "getComputedStyle(document.body).backgroundColor === 'rgb(16, 18, 21)'"
+
+
+def open_dark(tab):
+    """Open the page anew by its address, dark."""
+    tab.goto(f"{tab.url}{'&' if '?' in tab.url else '?'}theme=dark")
+    tab.wait_for_function(DARK, timeout=2 * EXPECT)
+    quiet(tab)
+
+
 def darken(tab):
     """Turn the page dark, once all of it stands: what is mounted later tells the server, and so the page, that it is light."""
     from playwright.sync_api import TimeoutError as Late
 
-    dark = "getComputedStyle(document.body).backgroundColor === 'rgb(16, 18, 21)'"
     for _ in range(4):
         quiet(tab)
-        if tab.evaluate(dark):
+        if tab.evaluate(DARK):
             return
         tab.get_by_role("button", name="theme").first.click()
         with suppress(Late):
-            tab.wait_for_function(dark, timeout=EXPECT)
+            tab.wait_for_function(DARK, timeout=EXPECT)
     raise AssertionError("the page stays light")
 
 

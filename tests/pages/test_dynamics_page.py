@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.pages.conftest import EXPECT, darken, served
+from tests.pages.conftest import EXPECT, open_dark, served
 from workbench.pages import dynamics_words as words
 from workbench.pages.dynamics import DynamicsPage
 from workbench.pages.soon import Soon
@@ -300,7 +300,7 @@ def test_a_burst_of_settings_is_used_once_where_there_is_a_browser(monkeypatch):
 
 
 def test_in_narrow_windows_and_in_the_dark_everything_is_drawn(tab):
-    darken(tab)
+    open_dark(tab)
     titles = {
         "A network that learnt": ("Progress of in-context learning", "Attention after 1,500 steps"),
         "Why all at once": ("Loss of three nested logits", "What it is made of"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, darken, served
+from tests.pages.conftest import EXPECT, open_dark, served
 from workbench.methods import METHODS
 from workbench.pages import heads_words as words
 from workbench.store import Store
@@ -244,7 +244,7 @@ def test_prompts_without_names_say_so_and_a_hostile_prompt_is_text_everywhere(ta
 
 def test_in_a_narrow_window_in_the_dark_everything_is_drawn_and_nothing_sticks_out(tab, views):
     tab.set_viewport_size({"width": 900, "height": 800})
-    darken(tab)
+    open_dark(tab)
     tab.wait_for_timeout(500)
     find(tab)
     tab.locator("tbody tr").first.click()
