@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.pages.conftest import EXPECT
+from tests.pages.conftest import EXPECT, darken
 from tests.plots import samples
 from workbench.store import Store
 from workbench.views.circuits import Circuits
@@ -97,8 +97,17 @@ def test_from_the_front_page_to_a_result_and_on_with_the_same_model(tab, views):
     assert tab.get_by_role("alert").count() == 0
     tab.locator("tbody tr").filter(has_text="tiny:repeat").filter(has_text="patch").click()
     tab.get_by_text("Stored as").wait_for(timeout=EXPECT)
+    darken(tab)
+    tab.wait_for_function("location.search.includes('theme=dark')", timeout=EXPECT)
     tab.get_by_role("link", name="Open with its tools").or_(tab.get_by_role("button", name="Open with its tools")).click()
     tab.get_by_text("Shown from the store.").wait_for(timeout=EXPECT)
+    # The colours have come along.
+    assert "palette=purple-green" in tab.url
+    tab.wait_for_function("getComputedStyle(document.body).backgroundColor.startsWith('rgb(1')", timeout=EXPECT)
+    tab.get_by_role("link", name="Start").click()
+    first = tab.get_by_role("link", name="a tiny model")
+    first.wait_for(timeout=EXPECT)
+    assert "theme=dark" in first.get_attribute("href")
 
 
 def test_a_run_is_found_exported_deleted_and_had_back(tab, url, views, tmp_path):

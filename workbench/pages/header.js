@@ -11,12 +11,12 @@ const style = `
   .tool { background: none; border: 1px solid rgba(255,255,255,.45); border-radius: 6px; height: 28px; min-width: 28px; padding: 0 8px }
   .tool:hover { background: rgba(255,255,255,.16) }
   .drop { position: relative }
-  .sheet { position: absolute; top: 34px; z-index: 1300; color: var(--ink); background: var(--ground); border-radius: 8px;
+  .fold { position: absolute; top: 34px; z-index: 1300; color: var(--ink); background: var(--ground); border-radius: 8px;
     border: 1px solid rgba(128,128,128,.45); box-shadow: 0 6px 18px rgba(0,0,0,.3); padding: 6px; min-width: 180px }
-  .sheet[hidden] { display: none }
-  .sheet a { display: block }
-  .sheet a:hover, .sheet a[aria-current] { background: rgba(90,150,220,.2) }
-  .sheet a:focus-visible, .sheet button:focus-visible, dialog button:focus-visible { outline-color: #4a90cf }
+  .fold[hidden] { display: none }
+  .fold a { display: block }
+  .fold a:hover, .fold a[aria-current] { background: rgba(90,150,220,.2) }
+  .fold a:focus-visible, .fold button:focus-visible, dialog button:focus-visible { outline-color: #4a90cf }
   .right { right: 0; padding: 10px 12px }
   .kind { margin: 2px 0 4px; font-size: 12px; opacity: .75 }
   .palette { display: flex; align-items: center; gap: 8px; width: 100%; background: none; border: 1px solid transparent;
@@ -69,7 +69,7 @@ export function render({model}) {
 
   // A button with a sheet below it, which Esc or a click elsewhere folds.
   const drop = (box, button, inside, side = "") => {
-    const held = made("div", undefined, `sheet ${side}`)
+    const held = made("div", undefined, `fold ${side}`)
     held.hidden = true
     button.setAttribute("aria-expanded", "false")
     const fold = () => { held.hidden = true; button.setAttribute("aria-expanded", "false") }

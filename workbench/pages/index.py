@@ -7,7 +7,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from workbench.pages.shell import LOOK, WIDE, Shell, opened
+from workbench.pages.shell import LOOK, WIDE, Shell, opened, toast
 from workbench.pages.shown import heading, paper
 from workbench.pages.stored import when
 from workbench.views.index import MOST_RUNS, Index
@@ -51,7 +51,8 @@ class IndexPage(Shell):
             paper(heading("Last runs", "click one to reopen it; no model is loaded"), self.runs, margin=(12, 0)),
             paper(heading("On this disk"), self.here), paper(heading("This machine"), self.health),
         )  # fmt: skip
-        view.param.watch(lambda event: None, "notice")
+        self.page.param.watch(lambda *_: self._fill(), "dark_theme")
+        view.param.watch(lambda event: toast(event.new), "notice")
         self._fill()
         # It asks the libraries, which takes a moment the first time.
         pn.state.onload(self._tell_health)
@@ -64,15 +65,20 @@ class IndexPage(Shell):
 
     def _restore(self, query: Mapping[str, str]) -> None:
         Query(query).tell(self.view)
+        self._fill()
+
+    def _draw(self) -> None:
+        """There are no figures, but links that carry the palettes along."""
+        self._fill()
 
     def _fill(self) -> None:
-        self.cards.object = STYLE + '<div class="cards">' + "".join(map(_card, self.view.cards())) + "</div>"
+        self.cards.object = STYLE + '<div class="cards">' + "".join(map(self._card, self.view.cards())) + "</div>"
         rows = "".join(
-            f"<tr><td>{escape(when(entry))}</td><td>{_link(entry.title, address_of(entry) or _in_runs(entry.key))}</td>"
+            f"<tr><td>{escape(when(entry))}</td><td>{self._to(entry.title, address_of(entry) or _in_runs(entry.key))}</td>"
             f"<td>{escape(entry.origin.task)}</td><td>{escape(entry.origin.model)}</td></tr>"
             for entry in self.view.entries[:MOST_RUNS]
         )
-        all_of_them = _link(f"All {len(self.view.entries):,} runs", "runs" if "runs" in served() else "")
+        all_of_them = self._to(f"All {len(self.view.entries):,} runs", "runs" if "runs" in served() else "")
         none = '<div style="font-size:13px">Nothing yet: press one of the links above, then Run.</div>'
         self.runs.object = STYLE + (f"<table>{rows}</table><div>{all_of_them}</div>" if rows else none)
         told = [(name, ", ".join(refs) or "none") for name, refs in self.view.here().items()]
@@ -80,19 +86,18 @@ class IndexPage(Shell):
         self.here.object = STYLE + _listed(told)
         self.health.object = STYLE + _listed([("…", "reading")])
 
+    def _card(self, card: Mapping[str, Any]) -> str:
+        first = " · ".join(self._to(label, to) for label, to in card["first"].items())
+        first = f'<div class="first">First result: {first}</div>' if first else ""
+        title = self._to(card["title"], card["address"])
+        return f'<div class="card"><h2>{title}</h2><p>{escape(card["about"])}</p>{first}</div>'
+
+    def _to(self, label: str, to: str) -> str:
+        """A link, or its label where it leads nowhere."""
+        return f'<a href="{escape(self._tinted(to), quote=True)}">{escape(label)}</a>' if to else escape(label)
+
     def _tell_health(self) -> None:
         self.health.object = STYLE + _listed(self.view.health())
-
-
-def _card(card: Mapping[str, Any]) -> str:
-    first = " · ".join(_link(label, to) for label, to in card["first"].items())
-    first = f'<div class="first">First result: {first}</div>' if first else ""
-    title = _link(card["title"], card["address"])
-    return f'<div class="card"><h2>{title}</h2><p>{escape(card["about"])}</p>{first}</div>'
-
-
-def _link(label: str, to: str) -> str:
-    return f'<a href="{escape(to, quote=True)}">{escape(label)}</a>' if to else escape(label)
 
 
 def _in_runs(key: str) -> str:

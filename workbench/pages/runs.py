@@ -194,7 +194,7 @@ class RunsPage(Shell):
         self._ask(False)
         self.export.label = "Export this run" if view.chosen else "Export all shown"
         self.open.visible = bool(view.address)
-        self.open.href = view.address or None
+        self.open.href = self._tinted(view.address) or None
         if result is None:
             self.shown.show(None, None)
             return

@@ -93,7 +93,6 @@ class Shell:
     def follow(self, location: Any, query: Mapping[str, str]) -> None:
         """Take up what the URL says, and keep it in step from now on."""
         self._along, own = parted(query)
-        self.page.dark_theme = self._along.get("theme") == "dark"
         self.page.param.watch(lambda *_: self._address(), "dark_theme")
         problem = self._take_palettes()
         # What a page does not ask for itself it hands on: from circuits by way of runs to heads it is the same model.
@@ -128,6 +127,11 @@ class Shell:
     def _tint(self) -> dict[str, str]:
         """What an address says of colours."""
         return palettes.chosen() | ({"theme": "dark"} if self.theme == "dark" else {})
+
+    def _tinted(self, to: str) -> str:
+        """The address of another page, in the colours of this one; '' stays ''."""
+        said = urlencode(self._tint)
+        return f"{to}{'&' if '?' in to else '?'}{said}" if to and said else to
 
     def _link(self) -> None:
         """Let the links of the header carry along what is set now."""
@@ -179,12 +183,16 @@ class Shell:
 def opened(make: Callable[[], Shell]) -> pmui.Page:
     """A page made for the session that asks for it, set to what the session's URL says."""
     pn.extension("plotly", notifications=True, exception_handler=_failed)
+    query = _query(pn.state.session_args)
+    # Before anything is made: whatever is made light tells the page to be light once it stands.
+    if pn.state.curdoc is not None:
+        pn.config.theme = "dark" if query.get("theme") == "dark" else "default"
     made = make()
     attend(getattr(made.view, "jobs", JOBS))
     beside = accompany(made)
     # A server that warms up makes every page once before the first visitor: then there is no session, and no address.
     if pn.state.location is not None and visited():
-        made.follow(pn.state.location, _query(pn.state.session_args) or (beside.opens if beside else {}))
+        made.follow(pn.state.location, query or (beside.opens if beside else {}))
     return made.page
 
 
