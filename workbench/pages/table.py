@@ -25,12 +25,15 @@ class Table(pn.custom.JSComponent):
       const box = document.createElement("div")
       const sheet = document.createElement("style")
       sheet.textContent = style
+      box.style.overflowX = "auto"
       let clicks = 0
       const line = (tag, cells) => {
         const row = document.createElement("tr")
         for (const cell of cells) {
           const made = document.createElement(tag)
           made.textContent = cell
+          // A date, a key or a name is not broken; what is longer is, wherever it must.
+          if (cell.length <= 16) made.style.whiteSpace = "nowrap"
           row.append(made)
         }
         return row
