@@ -153,8 +153,7 @@ def test_the_nested_logits_are_drawn_while_a_slider_is_dragged(tab, views):
     assert len(drawn) > 4, "nothing was drawn while the slider was dragged"
     assert len(seen) > 4
     tab.mouse.up()
-    tab.wait_for_timeout(600)
-    assert f"nested.labels={views[-1].nested.labels}" in tab.url
+    until(tab, lambda: f"nested.labels={views[-1].nested.labels}" in tab.url)
 
 
 def views_slider(tab, label):
