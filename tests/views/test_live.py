@@ -58,6 +58,23 @@ def test_an_answer_has_the_librarys_own_numbers(view):
     np.testing.assert_allclose(namespace["changed"].after, both.after, atol=1e-5)
 
 
+def test_runs_are_recorded_as_soon_as_a_place_is_looked_at(view, models, monkeypatch):
+    runs = answering.Runs()
+    monkeypatch.setattr(answering, "RUNS", runs)
+    models.unload("tiny:repeat")
+    view.pick("m0")
+    assert not view.ablation._ready.live, "no model is loaded for a look"
+    view.jobs.models.take("tiny:repeat")
+    view.pick("m0")
+    job = view.ablation._ready._job
+    assert job.wait(20)
+    assert [base.metric for base in runs._kept.values()] == ["logit_diff"]
+    view.replace("m0", "zero")
+    settle(view)
+    assert len(runs._kept) == 1, "the answer starts from what was recorded"
+    assert view.ablation.answer is not None
+
+
 def test_undo_remove_and_clear_and_what_was_asked_before_is_there_at_once(view):
     live = view.ablation
     view.replace("a0.h0", "zero")

@@ -50,10 +50,29 @@ def answered(model: Any, job: Job, asked: Question, graph: Graph, metric: str, r
     Raises:
         BadInput: When the model has another graph, or these prompts do not give what is put in place.
     """
-    from workbench.edges.interventions import Intervention, intervened, recorded
+    from workbench.edges.interventions import Intervention, intervened
+    from workbench.pairs import token_strings
+
+    base, of = recorded_runs(model, job, asked, graph, metric)
+    job.check()
+    job.say("Measuring")
+    wanted = [Intervention(each.place, each.by) for each in replaced]
+    changed = intervened(model, base.pairs, wanted, metric=metric, readers=graph.readers, seed=SEED, base=base)
+    first = [[visible(word) for word in token_strings(model.tokenizer, run[:, 0].tolist())] for run in changed.tokens]
+    prompts = tuple(visible("".join(words)) for words in base.pairs.clean_strings)
+    return Answer(replaced, changed, prompts, tuple(zip(*first, strict=True)), of)
+
+
+def recorded_runs(model: Any, job: Job, asked: Question, graph: Graph, metric: str) -> tuple[Any, int]:
+    """The clean and the corrupt run that all interventions on some prompts start from, kept for the next; how many pairs
+    there are, where not all were run.
+
+    Raises:
+        BadInput: When the model has another graph.
+    """
+    from workbench.edges.interventions import recorded
     from workbench.graph import graph_of
     from workbench.methods import METHODS
-    from workbench.pairs import token_strings
 
     if graph_of(model.cfg, graph.readers) != graph:
         raise BadInput(f"the circuit must be of this model's graph; got one of another shape than {asked.model}. Run it again.")
@@ -65,13 +84,7 @@ def answered(model: Any, job: Job, asked: Question, graph: Graph, metric: str, r
     if base is None:
         job.say("Reading the clean and the corrupt run")
         base = RUNS.keep(key, recorded(model, some, metric, graph.readers))
-    job.check()
-    job.say("Measuring")
-    wanted = [Intervention(each.place, each.by) for each in replaced]
-    changed = intervened(model, some, wanted, metric=metric, readers=graph.readers, seed=SEED, base=base)
-    first = [[visible(word) for word in token_strings(model.tokenizer, run[:, 0].tolist())] for run in changed.tokens]
-    prompts = tuple(visible("".join(words)) for words in some.clean_strings)
-    return Answer(replaced, changed, prompts, tuple(zip(*first, strict=True)), len(pairs))
+    return base, len(pairs)
 
 
 class Runs:

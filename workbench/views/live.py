@@ -8,7 +8,7 @@ from workbench.errors import BadInput, one_of, within
 from workbench.graph import Graph, graph_from
 from workbench.jobs import LIVE, Job, Jobs
 from workbench.result import Circuit, canonical
-from workbench.views.answering import BYS, PROMPTS, SEED, Answer, Replaced, answered
+from workbench.views.answering import BYS, PROMPTS, SEED, Answer, Replaced, answered, recorded_runs
 from workbench.views.latest import Latest
 from workbench.views.question import Question
 
@@ -27,7 +27,7 @@ class Live(param.Parameterized):
 
     def __init__(self, jobs: Jobs):
         super().__init__()
-        self._latest = Latest(jobs)
+        self._latest, self._ready, self._models = Latest(jobs), Latest(jobs, kept=1), jobs.models
         self._question: Question | None = None
         self._circuit: Circuit | None = None
         self.graph: Graph | None = None
@@ -41,6 +41,7 @@ class Live(param.Parameterized):
     def ask_about(self, question: Question | None, circuit: Circuit | None) -> None:
         """Take up another circuit, or none; what was replaced in the one before is dropped."""
         self._latest.drop()
+        self._ready.drop()
         self._question, self._circuit = question, circuit
         self.graph = None if circuit is None else graph_from(circuit)
         self._before = []
@@ -61,6 +62,20 @@ class Live(param.Parameterized):
         if place:
             self.check(place)
         self.place = place
+
+    def prepare(self) -> None:
+        """Have the runs that answers start from recorded while a person still thinks, where the model is loaded anyway."""
+        asked, circuit = self._question, self._circuit
+        if self.unavailable or asked is None or circuit is None or asked.placed not in self._models:
+            return
+        metric, graph = _metric(circuit), graph_from(circuit)
+
+        def work(model: Any, job: Job) -> bool:
+            recorded_runs(model, job, asked, graph, metric)
+            return True
+
+        self._ready.refresh()
+        self._ready.ask(asked.placed, f"record {canonical([asked.pairs_key, graph.readers, metric])}", work)
 
     def check(self, place: str) -> None:
         """Raise BadInput where the graph has no such node or edge."""
