@@ -1,13 +1,13 @@
 """The network of a circuit in headless Chromium: time to draw it, and of a step of the slider."""
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.widgets import CHROMIUM, chromium
 from workbench.edges.estimate import as_circuit
 from workbench.graph import Graph
 from workbench.widgets.circuit_graph import CIRCUIT_GRAPH, Network, colouring, strongest
@@ -53,7 +53,7 @@ def drawing_costs(repeats: int = 5) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         file = Path(folder) / "network.html"
         file.write_text(f"<!doctype html><meta charset=utf-8>{page}")
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
         for _ in range(repeats):
             tab = browser.new_page(viewport={"width": 1400, "height": 900})
             tab.goto(file.as_uri())
@@ -70,5 +70,9 @@ def drawing_costs(repeats: int = 5) -> dict[str, Any]:
     }  # fmt: skip
 
 
-if __name__ == "__main__":
-    print(json.dumps(drawing_costs(), indent=2))
+def told(row: dict[str, Any]) -> str:
+    """A line."""
+    return (
+        f"network of {row['nodes']} nodes and {row['edges']} edges: there {row['cold_ms']:.0f} ms after a cold load, a step of "
+        f"the slider {row['step_ms']:.0f} ms, the slowest {row['slowest_step_ms']:.0f} ms"
+    )

@@ -14,7 +14,7 @@ from workbench.methods.method import versions
 
 ROWS = (
     "imports", "memory", "sweeps", "relevance", "correlations", "edges", "circuits", "forecasts", "methods", "known",
-    "edge_correlations", "channels", "heads", "learning", "load", "grid",
+    "edge_correlations", "channels", "heads", "learning", "load", "grid", "network", "pages",
 )  # fmt: skip
 
 
@@ -23,7 +23,7 @@ def run_bench(asked: argparse.Namespace) -> None:
     wanted = [row for row in asked.only.split(",") if row] or list(ROWS)
     for row in wanted:
         one_of("row", row, ROWS)
-    from bench import channels, circuits, compare, learning, patching, widgets
+    from bench import channels, circuits, compare, graph, learning, pages, patching, widgets
     from bench.patching import CORRUPTIONS
     from bench.timing import machine
     from workbench.models import load
@@ -81,6 +81,13 @@ def run_bench(asked: argparse.Namespace) -> None:
     if "grid" in wanted:
         figures["grid"] = widgets.grids(asked.repeats)
         for line in widgets.told(figures["grid"]):
+            _say(line)
+    if "network" in wanted:
+        figures["network"] = graph.drawing_costs(asked.repeats)
+        _say(graph.told(figures["network"]))
+    if "pages" in wanted:
+        figures["pages"] = pages.pages(asked.model, asked.repeats)
+        for line in pages.told(figures["pages"]):
             _say(line)
     if "learning" in wanted:
         figures["at_once"] = learning.at_once(asked.repeats, asked.device)

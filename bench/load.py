@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,13 @@ from workbench.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 MODEL = "tiny:repeat"
-# Seconds between two clicks of one person.
-PAUSE = (1.0, 3.0)
-# Seconds between two arrivals.
-ARRIVAL = 0.5
+# Seconds between an answer and the next click of one person: drawn as TPC-W draws its think time (clause 5.3.1), by a
+# negative exponential distribution of this mean, cut at ten times as much.
+PAUSE = 7.0
+# Seconds between two arrivals: a class of thirty is there in a minute.
+ARRIVAL = 2.0
+# Pixels of the main area in windows of common screens.
+WIDTHS = (1026, 1100, 1196, 1260, 1580)
 # After this a click counts as lost.
 LOST = 60.0
 
@@ -48,10 +51,10 @@ def under_load(sessions: int, seconds: float | int, seed: int) -> dict[str, Any]
     """
     with tempfile.TemporaryDirectory() as folder:
         key = _stored(Path(folder))
-        port = _free_port()
-        server, begun = _served(port, folder), time.perf_counter()
+        port = free_port()
+        server, begun = served(port, folder), time.perf_counter()
         try:
-            started = _wait(port, server, begun)
+            started = wait(port, server, begun)
             url = f"127.0.0.1:{port}/circuits"
             cold = asyncio.run(_first(url, key))
             watched = psutil.Process(server.pid)
@@ -69,6 +72,7 @@ def under_load(sessions: int, seconds: float | int, seed: int) -> dict[str, Any]
         "pages_s": _shares(told.pages),
         "clicks": len(clicks),
         "click_s": _shares(clicks),
+        "pause_s": PAUSE,
         "under_1_s": sum(each < 1 for each in clicks) / max(1, len(clicks)),
         "errors": told.errors,
         "memory_bytes": memory.seen,
@@ -98,22 +102,26 @@ def _stored(folder: Path) -> str:
     return keys[1]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _served(port: int, folder: str) -> subprocess.Popen:
+def served(port: int, folder: str, names: Sequence[str] = ("circuits",)) -> subprocess.Popen:
+    """A server of some pages on a store."""
     env = {**os.environ, "WORKBENCH_STORE": folder, "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-m", "panel", "serve", str(ROOT / "apps" / "circuits.py"), "--warm", "--num-threads", "4"]
+    apps = [str(ROOT / "apps" / f"{name}.py") for name in names]
+    words = [sys.executable, "-m", "panel", "serve", *apps, "--warm", "--num-threads", "4"]
     words += ["--port", str(port), "--address", "127.0.0.1"]
     return subprocess.Popen(
         words, env=env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
 
 
-def _wait(port: int, server: subprocess.Popen, begun: float) -> float:
+def wait(port: int, server: subprocess.Popen, begun: float) -> float:
+    """Wait until a server listens; seconds since it was begun."""
     while time.perf_counter() - begun < 120:
         try:
             socket.create_connection(("127.0.0.1", port), 0.2).close()
@@ -174,7 +182,7 @@ async def _session(
     url: str, key: str, after: float, seconds: float, chance: random.Random, told: _Told, all_there: asyncio.Barrier
 ) -> None:
     """One person: opens the page, and when all have, clicks rows of its tables; what goes wrong is told."""
-    page = Page(url, key)
+    page = Page(url, key, chance.choice(WIDTHS))
     try:
         await asyncio.sleep(after)
         start = time.perf_counter()
@@ -185,7 +193,9 @@ async def _session(
             await all_there.wait()
         told.begun, end = True, time.perf_counter() + seconds
         while time.perf_counter() < end:
-            await page.rest(chance.uniform(*PAUSE))
+            await page.rest(min(chance.expovariate(1 / PAUSE), 10 * PAUSE, end - time.perf_counter()))
+            if time.perf_counter() >= end:
+                break
             start = time.perf_counter()
             await page.click(chance)
             told.clicks.append(time.perf_counter() - start)
@@ -198,8 +208,8 @@ async def _session(
 class Page:
     """One session of a served page, spoken to as its own script does."""
 
-    def __init__(self, url: str, key: str):
-        self._url, self._key = url, key
+    def __init__(self, url: str, key: str, width: int = WIDTHS[0]):
+        self._url, self._key, self._width = url, key, width
         self._socket: Any = None
         self._sent, self._frame_to_come = 0, None
         self._tables: list[dict[str, Any]] = []
@@ -220,9 +230,13 @@ class Page:
         await self._receive("ACK")
         await self._send("PULL-DOC-REQ", {})
         document = await self._receive("PULL-DOC-REPLY")
-        self._tables = [each for each in _objects(document) if {"head", "rows"} <= set(each.get("attributes", {}))]
+        made = [(each, set(each.get("attributes", {}))) for each in _objects(document)]
+        self._tables = [each for each, names in made if {"head", "rows"} <= names]
+        rulers = [each for each, names in made if "pixels" in names]
         ready = {"type": "event", "name": "document_ready", "values": {"type": "map"}}
         await self._patch({"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": ready})
+        for ruler in rulers:
+            await self._patch({"kind": "ModelChanged", "model": {"id": ruler["id"]}, "attr": "pixels", "new": self._width})
 
     async def rest(self, seconds: float) -> None:
         """Wait, and take up what the server sends meanwhile: it is no answer to the next click."""

@@ -29,7 +29,7 @@ def _grid(layers: int, heads: int, tokens: int, repeats: int) -> dict[str, Any]:
     made = panel_class(ATTENTION_GRID)(sizing_mode="stretch_width", theme="light")
     row: dict[str, Any] = {"heads": layers * heads, "tokens": tokens, "bytes": [], "drawn_ms": [], "hover_ms": []}
     with _served(made) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
         tab = browser.new_page(viewport={"width": 1400, "height": 900})
         heard = [0]
         tab.on("websocket", lambda one: one.on("framereceived", lambda frame: heard.__setitem__(0, heard[0] + len(frame))))
@@ -94,7 +94,8 @@ def told(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
+    """The browser of this machine, if there is one."""
     import shutil
 
     return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)

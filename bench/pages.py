@@ -1,0 +1,184 @@
+"""The app in headless Chromium with a real model: its first page, a node or edge replaced, maps of other prompts.
+
+What is timed is what a person sees: from the click until the answer stands on the page.
+"""
+
+import json
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.parse import urlencode
+
+from bench.load import free_port, served, wait
+from bench.widgets import CHROMIUM, chromium
+from workbench.methods import METHODS
+from workbench.models import load
+from workbench.store import Store
+from workbench.tasks import TASKS
+
+TASK = {"n": 8, "seed": 0}
+# How many edges of the circuit are shown: the largest of them are replaced.
+SHOWN = 40
+LONG = 300_000
+
+
+def pages(ref: str, repeats: int) -> dict[str, Any]:
+    """Seconds of the first page with a stored run, of interventions, and of maps of other prompts beyond the model's own.
+
+    Args:
+        ref: The model.
+        repeats: How often each is measured; the first page is measured on a server of its own each time.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        model, store = load(ref, device="cpu"), Store(Path(folder))
+        pairs = TASKS["ioi"](model, **TASK)
+        scores = store.compute(METHODS["eap"], model, pairs)
+        heads = store.compute(METHODS["atp"], model, pairs)
+        del model
+        row: dict[str, Any] = {"model": ref, "prompts": len(pairs), "start_s": [], "first_page_s": []}
+        for _ in range(repeats):
+            with _browsed(playwright, folder) as (started, tab, url):
+                row["start_s"].append(started)
+                row["first_page_s"].append(_first(tab, f"{url}/circuits?result={heads.origin.key}"))
+        with _browsed(playwright, folder) as (_, tab, url):
+            row |= _replaced(tab, f"{url}/circuits?result={scores.origin.key}&size={SHOWN}", repeats)
+        with _browsed(playwright, folder) as (_, tab, url):
+            row |= _mapped(tab, url, ref, Path(folder), repeats)
+    return row
+
+
+class _browsed:
+    """A server of its own on a store, and a tab of a browser of its own; gives seconds until it was ready, tab and address."""
+
+    def __init__(self, playwright: Any, folder: str):
+        self._playwright, self._folder = playwright, folder
+
+    def __enter__(self) -> tuple[float, Any, str]:
+        port, begun = free_port(), time.perf_counter()
+        self._server = served(port, self._folder, ("circuits", "maps"))
+        started = wait(port, self._server, begun)
+        self._browser = self._playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
+        tab = self._browser.new_page(viewport={"width": 1400, "height": 900})
+        tab.set_default_timeout(LONG)
+        return started, tab, f"http://127.0.0.1:{port}"
+
+    def __exit__(self, *problem: Any) -> None:
+        self._browser.close()
+        os.killpg(self._server.pid, signal.SIGKILL)
+        self._server.wait()
+
+
+def _first(tab: Any, url: str) -> float:
+    """Seconds from the address to the map of a stored run, as drawn by the browser."""
+    start = time.perf_counter()
+    tab.goto(url)
+    tab.locator(".nsewdrag").first.wait_for()
+    return time.perf_counter() - start
+
+
+def _replaced(tab: Any, url: str, repeats: int) -> dict[str, Any]:
+    """Seconds from a click on what a node or an edge is replaced by until what it changed stands on the page.
+
+    The first also waits for the model to be loaded, where the walk to the node has not been long enough for it.
+    """
+    tab.goto(url)
+    canvas = tab.locator("canvas.base")
+    canvas.wait_for()
+    _until(lambda: int(canvas.evaluate("each => each.dataset.edges ?? 0")) > 0)
+    nodes, edges = [], []
+    for _ in range(repeats):
+        canvas.focus()
+        canvas.press("ArrowUp")
+        canvas.press("Enter")
+        tab.get_by_text("Attention in layer").first.wait_for()
+        nodes += [_answered(tab, "Zero"), _answered(tab, "Mean")]
+        canvas.focus()
+        canvas.press("e")
+        canvas.press("Enter")
+        edges.append(_answered(tab, "Other run"))
+        tab.get_by_role("button", name="Clear").click()
+        tab.get_by_text("Right answer").wait_for(state="hidden")
+    return {"first_answer_s": nodes[0], "node_s": nodes[1:], "edge_s": edges}
+
+
+def _answered(tab: Any, by: str) -> float:
+    """Seconds from the click until other numbers stand there."""
+    said = tab.get_by_text("Right answer")
+    before = said.inner_text() if said.is_visible() else ""
+    button = tab.get_by_role("button", name=by)
+    button.wait_for()
+    start = time.perf_counter()
+    button.click()
+    _until(lambda: said.is_visible() and said.inner_text() != before)
+    return time.perf_counter() - start
+
+
+def _mapped(tab: Any, url: str, ref: str, folder: Path, repeats: int) -> dict[str, Any]:
+    """Seconds from a click on Compute until the three maps of other prompts stand there, beyond those that the methods took.
+
+    And seconds from the choice of one of the prompts until its maps stand there, which asks no model.
+    """
+    tab.goto(f"{url}/maps?{urlencode({'model': ref, 'task': 'ioi', 'task.n': TASK['n'], 'exact': 'no'})}")
+    compute, prompt = tab.get_by_role("button", name="Compute", exact=True), tab.get_by_label("Prompt", exact=True)
+    beyond, chosen = [], []
+    for seed in range(repeats + 1):
+        field = tab.get_by_label("Seed")
+        field.fill(str(seed))
+        field.press("Enter")
+        tab.wait_for_function(f"location.search.includes('task.seed={seed}') || {seed} === 0")
+        before = _figures(tab)
+        start = time.perf_counter()
+        compute.click()
+        _until(lambda before=before: _changed(before, _figures(tab)) and tab.get_by_text("Done.", exact=True).is_visible())
+        took = time.perf_counter() - start
+        # The first also loads the model.
+        if seed:
+            beyond.append(took - sum(seconds for seconds, _ in json.loads((folder / "times.json").read_text()).values()))
+    for at in range(1, repeats + 1):
+        before = _figures(tab)
+        prompt.click()
+        option = tab.get_by_role("option").nth(at)
+        option.wait_for()
+        start = time.perf_counter()
+        option.click()
+        _until(lambda before=before: _changed(before, _figures(tab)))
+        chosen.append(time.perf_counter() - start)
+    return {"maps_beyond_s": beyond, "prompt_s": chosen}
+
+
+def _figures(tab: Any) -> list[str]:
+    """The numbers of every heatmap on the page, as the browser has them."""
+    return tab.locator(".js-plotly-plot").evaluate_all(
+        "all => all.map((one) => JSON.stringify((one.data ?? []).filter((of) => of.type === 'heatmap').map((of) => of.z)))"
+    )
+
+
+def _changed(before: list[str], after: list[str]) -> bool:
+    """Whether every heatmap of a page shows other numbers."""
+    return len(after) >= max(2, len(before)) and all(one != other for one, other in zip(before, after, strict=False))
+
+
+def _until(true: Any) -> None:
+    end = time.perf_counter() + LONG / 1000
+    while not true():
+        if time.perf_counter() > end:
+            raise TimeoutError("the page did not change in five minutes")
+        time.sleep(0.01)
+
+
+def told(row: dict[str, Any]) -> list[str]:
+    """A line each."""
+    return [
+        f"first page of a new server, with a stored run: {median(row['first_page_s']):.2f} s; the server is ready "
+        f"{median(row['start_s']):.1f} s after its start",
+        f"a node replaced: {median(row['node_s']):.2f} s, the first {row['first_answer_s']:.2f} s; an edge: "
+        f"{median(row['edge_s']):.2f} s",
+        f"maps of other prompts: {median(row['maps_beyond_s']):.2f} s beyond the methods'; of one prompt: "
+        f"{median(row['prompt_s']):.2f} s",
+    ]
