@@ -15,7 +15,7 @@ from workbench.pages.pair import Bars, framed
 from workbench.pages.ruler import Ruler
 from workbench.pages.scale import Scale
 from workbench.pages.shell import Shell, line, opened
-from workbench.pages.shown import SIDE_BY_SIDE, boxed, drawn, heading, paper
+from workbench.pages.shown import SIDE_BY_SIDE, finished, frames, heading, paper
 from workbench.pages.sidebar import ModelAndTask
 from workbench.pages.table import Table
 from workbench.result import Result
@@ -115,12 +115,12 @@ class ChannelsPage(Shell):
         self.hint_card.visible = view.layers is None
         self.maps.visible = view.layers is not None
         self.maps.flex_direction = "row" if halved else "column"
-        self.layers.show(self._map(view.layers, view.between), view.layers)
+        self._map(self.layers, view.layers, view.between)
         pair, chosen = view.pair, None
         if pair.writer and view.between == (pair.writer[0], pair.reader[0]):
             chosen = (pair.writer[1], pair.reader[1])
         block = view.block
-        self.heads.show(self._map(block, chosen), block)
+        self._map(self.heads, block, chosen)
         self.menu.show(view.channels, view.rows)
         self.heads_says.object = words.heads(view)
         self.about.object = words.table(view)
@@ -129,12 +129,10 @@ class ChannelsPage(Shell):
         self.table.visible = bool(rows)
         self.table.show(head, rows)
 
-    def _map(self, result: Result | None, cell: tuple[int, int] | None) -> Any | None:
-        """A heatmap with the chosen cell framed."""
-        if result is None:
-            return None
-        made = drawn(result, self.theme, self._width(self.across >= SIDE_BY_SIDE))
-        return made if cell is None else boxed(made, *cell, self.theme)
+    def _map(self, panel: Panel, result: Result | None, cell: tuple[int, int] | None) -> None:
+        """Show a heatmap with the chosen cell framed."""
+        made = None if result is None else finished(result, self.theme, self._width(self.across >= SIDE_BY_SIDE))
+        panel.show(made, result, frames=[] if made is None or cell is None else frames(made.figure, *cell))
 
     def _draw_pair(self) -> None:
         """Draw the components of the pair, and what follows of the chosen one's scale."""

@@ -4,7 +4,7 @@ Not Panel's own pane: on a Material page that pane's title, margins, fonts and c
 browser whenever the page's theme is applied, and the caption falls off. The copy of plotly.js is still Panel's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import panel as pn
@@ -23,13 +23,21 @@ _STYLE = """
 """
 
 
+class Finished:
+    """A figure of plotly that nobody changes any more: written as JSON once, however often it is shown."""
+
+    def __init__(self, figure: Any):
+        self.figure, self.text = figure, figure.to_json()
+
+
 class Chart(pn.custom.JSComponent):
     """Shows `figure` at its own size; `clicked` is the last point clicked: curveNumber, x, y, and a count of clicks."""
 
     figure = param.String(default="", doc="The figure as JSON, '' for none.")
     clicked = param.Dict(default={})
     group = param.String(default="", doc="Charts of one group show the same cell; '' for none.")
-    cell = param.Dict(default={}, doc="The cell that is framed, by dim.")
+    cell = param.Dict(default={}, doc="The cell that is framed in all charts of the group, by dim.")
+    frames = param.List(default=[], doc="What is framed in this chart alone, as shapes of plotly without a line.")
 
     _stylesheets: ClassVar[list[str]] = [_STYLE]
 
@@ -77,6 +85,7 @@ class Chart(pn.custom.JSComponent):
       box.addEventListener("scaled", (event) => { scale = event.detail; grow() })
       model.on("figure", draw)
       model.on("cell", link.frame)
+      model.on("frames", link.frame)
       model.on("after_render", draw)
       model.on("remove", () => { link.end(); Plotly.purge(box) })
       return box
@@ -90,13 +99,14 @@ class Chart(pn.custom.JSComponent):
         self._click, self._made = click, None
         self.param.watch(self._was_clicked, "clicked")
 
-    def show(self, made: Any | None) -> None:
-        """Show a plotly figure, or nothing."""
-        self._made = made
+    def show(self, made: Any | None, frames: Sequence[dict[str, Any]] = ()) -> None:
+        """Show a figure of plotly, Finished or not, or nothing, with frames around what is chosen in it."""
         if made is None:
+            self._made = None
             self.param.update(figure="", visible=False)
             return
-        self.param.update(figure=made.to_json(), visible=True)
+        self._made, text = (made.figure, made.text) if isinstance(made, Finished) else (made, made.to_json())
+        self.param.update(figure=text, frames=list(frames), visible=True)
 
     def _was_clicked(self, event: Any) -> None:
         if self._click is not None and self._made is not None and event.new:

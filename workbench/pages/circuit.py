@@ -7,7 +7,7 @@ import panel_material_ui as pmui
 
 from workbench.pages import words
 from workbench.pages.menu import Panel
-from workbench.pages.shown import drawn, paper
+from workbench.pages.shown import finished, paper
 from workbench.views.circuit_size import CircuitSize
 from workbench.views.circuits import Circuits
 
@@ -47,7 +47,7 @@ class Size:
         self._setting = False
         self.says.object = words.size(sizes, asked)
         curve = sizes.curve
-        self.curve.show(None if curve is None else drawn(curve, theme, width, log=True, mark=asked), curve)
+        self.curve.show(None if curve is None else finished(curve, theme, width, log=True, mark=asked), curve)
 
     def _moved(self, event: Any) -> None:
         if not self._setting and event.new is not None:

@@ -18,10 +18,10 @@ from workbench.pages.menu import Menu, Panel, menued
 from workbench.pages.network import NetworkPane
 from workbench.pages.ruler import Ruler
 from workbench.pages.shell import WIDE, Shell, line, opened
-from workbench.pages.shown import SIDE_BY_SIDE, TopCells, drawn, marked, paper
+from workbench.pages.shown import SIDE_BY_SIDE, TopCells, finished, frames_of, paper
 from workbench.pages.sidebar import Sidebar
 from workbench.pages.stored import Stored
-from workbench.result import Circuit, Result, Scores
+from workbench.result import Circuit, Scores
 from workbench.views.address import restore, written
 from workbench.views.cells import Cell
 from workbench.views.circuits import Circuits
@@ -152,7 +152,7 @@ class CircuitsPage(Shell):
         if result is None:
             self.hint.object = words.hint(view)
         self._draw_map()
-        attention = None if looked.scores is None else drawn(looked.scores, self.theme, self._width(halved))
+        attention = None if looked.scores is None else finished(looked.scores, self.theme, self._width(halved))
         self.attention.show(attention, looked.scores, view.rows)
         self.chooser.visible = looked.layer is not None
         self.looks.object = words.looks(view)
@@ -166,14 +166,12 @@ class CircuitsPage(Shell):
         self.network.show(self.theme, width)
         self.compared.show(self.theme, width)
         self.network_menu.show(shown if self.network.pane.visible else None, self.view.rows)
-        made = None if shown is None or isinstance(shown, Circuit) else self._map(shown, width)
-        self.map.show(made, shown, self.view.rows)
+        made = None if shown is None or isinstance(shown, Circuit) else finished(shown, self.theme, width)
+        self.map.show(made, shown, self.view.rows, [] if made is None else self._frames(made.figure))
 
-    def _map(self, result: Result, width: int | float) -> Any:
-        looked, made = self.view.attention, drawn(result, self.theme, width)
-        if looked.layer is None:
-            return made
-        return marked(made, Cell(looked.layer, looked.head, self.view.pos), self.theme)
+    def _frames(self, figure: Any) -> list[dict[str, Any]]:
+        looked = self.view.attention
+        return [] if looked.layer is None else frames_of(figure, Cell(looked.layer, looked.head, self.view.pos))
 
     def _set_chooser(self) -> None:
         looked = self.view.attention

@@ -9,7 +9,7 @@ from workbench.pages.menu import Panel
 from workbench.pages.pair import framed
 from workbench.pages.scale import GROUND
 from workbench.pages.shell import line
-from workbench.pages.shown import boxed, drawn, heading, paper, quiet
+from workbench.pages.shown import drawn, frames, heading, paper, quiet
 from workbench.pages.stepped import Stepped
 from workbench.plots.theme import tone
 from workbench.views.example import Example
@@ -63,13 +63,13 @@ class Course(Stepped):
         self.move()
 
     def _looked(self, step: int, width: int | float) -> Any:
-        """The attention after a step, with a line between the layers, and a frame around what should be looked at."""
+        """The attention after a step, with a line between the layers."""
         found = self._view.attention(step)
         last = len(found.values) - 1
         made = drawn(found, self._theme, width, limit=1)
         between = {"color": tone(self._theme).quiet, "width": 1.5}
         made.add_shape(type="line", x0=0, x1=1, xref="x domain", y0=last - 0.5, y1=last - 0.5, line=between)
-        return boxed(made, last, 2 * self._view.item - 1, self._theme) if self._view.of == "one" else made
+        return made
 
     def move(self) -> None:
         """Show the step that is looked at; nothing is computed."""
@@ -84,4 +84,7 @@ class Course(Stepped):
                 self._made[step] = self._looked(step, self._half)
             self._course.update_shapes({"x0": step, "x1": step}, {"name": "mark"})
             self.course.show(self._course, self._view.course)
-            self.looks.show(self._made[step], self._view.attention(step))
+            found, of = self._view.attention(step), self._view
+            # What should be looked at is framed.
+            target = frames(self._made[step], len(found.values) - 1, 2 * of.item - 1) if of.of == "one" else []
+            self.looks.show(self._made[step], found, frames=target)

@@ -16,7 +16,7 @@ from workbench.pages.menu import Panel
 from workbench.pages.pair import framed
 from workbench.pages.ruler import Ruler
 from workbench.pages.shell import Shell, line, opened
-from workbench.pages.shown import SIDE_BY_SIDE, boxed, drawn, heading, paper
+from workbench.pages.shown import SIDE_BY_SIDE, finished, frames, heading, paper
 from workbench.pages.sidebar import ModelAndTask, Settings
 from workbench.pages.words import baseline
 from workbench.views.heads import Heads
@@ -124,9 +124,9 @@ class HeadsPage(Shell):
         self.middle.flex_direction = "row" if self._halved else "column-reverse"
         self.map_card.styles = {"position": "sticky", "top": "8px"} if self._halved else {}
         scores = view.map
-        made = None if scores is None else drawn(scores, self.theme, self._width(self._halved))
-        made = made if made is None or view.head.head is None else boxed(made, *view.head.head, self.theme)
-        self.map.show(made, scores, view.rows)
+        made = None if scores is None else finished(scores, self.theme, self._width(self._halved))
+        chosen = view.head.head if made is not None else None
+        self.map.show(made, scores, view.rows, frames(made.figure, *chosen) if chosen else [])
         self.head.tell(self.theme)
 
     def _tell_baseline(self) -> None:

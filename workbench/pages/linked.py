@@ -57,9 +57,9 @@ const framesAt = (box, cell) => {
 
 const linked = (model, box) => {
   let shapes = []
-  const alive = () => model.group && model.figure && box.data
+  const alive = () => model.figure && box.data
   const hear = (event) => {
-    if (event.detail.group !== model.group || event.detail.box === box || !alive()) return
+    if (!model.group || event.detail.group !== model.group || event.detail.box === box || !alive()) return
     const points = event.detail.cell ? pointsAt(box, event.detail.cell) : []
     const on = points.map(({curveNumber}) => box._fullData[curveNumber]).map((trace) => trace.xaxis + trace.yaxis)
     if (points.length) Plotly.Fx.hover(box, points, on)
@@ -68,14 +68,17 @@ const linked = (model, box) => {
   cells.addEventListener("point", hear)
   const tell = (cell) => cells.dispatchEvent(new CustomEvent("point", {detail: {group: model.group, box, cell}}))
   const frame = () => {
-    if (alive()) Plotly.relayout(box, {shapes: [...shapes, ...framesAt(box, model.cell ?? {})]})
+    if (!alive()) return
+    const line = {color: box._fullLayout.font.color, width: 2}
+    const own = model.frames.map((shape) => ({...shape, line}))
+    Plotly.relayout(box, {shapes: [...shapes, ...own, ...framesAt(box, model.cell ?? {})]})
   }
   return {
     frame,
     // After every drawing: its own shapes are below the frames.
     drawn: (layout) => {
       shapes = layout.shapes ?? []
-      if (model.group && Object.keys(model.cell ?? {}).length) frame()
+      if (model.frames.length || Object.keys(model.cell ?? {}).length) frame()
     },
     listen: () => {
       if (!model.group) return

@@ -18,7 +18,7 @@ The menu stands at the top right of the box, which is what fills the window when
 the browser of what is drawn in the box: plotly figures, else canvases. Texts are set as text nodes, never as HTML.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ class Panel:
         self.chart, self.menu = Chart(click), Menu()
         self.box = menued(self.menu, self.chart)
 
-    def show(self, made: Any | None, result: Result | None, rows: str = "") -> None:
-        """Show the figure that was made of a result, or nothing; see `Menu.show`."""
-        self.chart.show(made)
+    def show(self, made: Any | None, result: Result | None, rows: str = "", frames: Sequence[dict[str, Any]] = ()) -> None:
+        """Show the figure that was made of a result, or nothing; see `Menu.show` and `Chart.show`."""
+        self.chart.show(made, frames)
         self.menu.show(result if made is not None else None, rows)

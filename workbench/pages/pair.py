@@ -9,7 +9,7 @@ from workbench.pages import channel_words as words
 from workbench.pages import palettes
 from workbench.pages.menu import Panel
 from workbench.pages.shell import line
-from workbench.pages.shown import boxed, drawn, heading, paper
+from workbench.pages.shown import drawn, frames, heading, paper
 from workbench.result import Scores
 from workbench.views.channels import Channels
 from workbench.views.pair import strongest
@@ -55,16 +55,19 @@ class Bars:
                 field.param.update(value=name, value_input=name)
         self.bars.visible = known.scores is not None or known.effects is not None
         for chart, scores in ((self.scores, known.scores), (self.effects, known.effects)):
-            chart.show(None if scores is None else self._bars(scores, theme, width), scores, self._view.rows)
+            if scores is None:
+                chart.show(None, None)
+            else:
+                self._bars(chart, scores, theme, width)
 
-    def _bars(self, scores: Scores, theme: str, width: int | float) -> Any:
+    def _bars(self, chart: Panel, scores: Scores, theme: str, width: int | float) -> None:
         chosen = self._view.pair.component
         some = strongest(scores, chosen)
         made = drawn(some, theme, width)
         places = [int(some.values.component[at]) for at in made.layout.meta["order"]]
         # A short bar is clicked anywhere in its row.
         made.update_layout(meta={**made.layout.meta, "components": places}, hovermode="y")
-        return boxed(made, places.index(chosen), None, theme) if chosen in places else made
+        chart.show(made, scores, self._view.rows, frames(made, places.index(chosen), None) if chosen in places else [])
 
     def _clicked(self, figure: Any, point: Mapping[str, Any]) -> None:
         places = figure.layout.meta["components"]

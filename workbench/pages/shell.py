@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import panel as pn
 import panel_material_ui as pmui
 from panel.io.callbacks import PeriodicCallback
+from panel.util import edit_readonly
 
 from workbench.errors import BadInput
 from workbench.jobs import JOBS
@@ -73,10 +74,10 @@ class Shell:
     def _framed(self, title: str, sidebar: Any | None, *main: Any) -> pmui.Page:
         """The page around what it holds; without a sidebar where there is None."""
         column = pmui.Column(*main, sizing_mode="stretch_width", margin=(12, 20), sx={"gap": "4px"})
-        return pmui.Page(
+        return alone(pmui.Page(
             title="Circuit workbench", meta_title=title, header=[self.header], sidebar=[sidebar] * (sidebar is not None),
             main=[column], sidebar_width=300, theme_config=THEME,
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def _status(self) -> str:
         """How far the work is, as plain text."""
@@ -178,6 +179,16 @@ class Shell:
         if self.location is not None:
             self.location.search = "?" + urlencode(self._written() | self._tint)
             self._link()
+
+
+def alone(page: pmui.Page) -> pmui.Page:
+    """The page, which no longer shows itself busy whenever any session of the server is.
+
+    Each click of anyone was told to the pages of all: with thirty of them this cost more than the clicks themselves.
+    """
+    with edit_readonly(page):
+        page.param.update(busy=False, busy_indicator=None)
+    return page
 
 
 def opened(make: Callable[[], Shell]) -> pmui.Page:

@@ -2,10 +2,12 @@
 
 from html import escape
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import panel as pn
 import panel_material_ui as pmui
 
+from workbench.pages.chart import Finished
 from workbench.pages.palettes import palette_for
 from workbench.pages.table import Table
 from workbench.plots import figure
@@ -17,6 +19,9 @@ from workbench.views.circuits import Circuits
 
 SIDE_BY_SIDE = 880
 PADDING = 24
+# Figures kept of one result, as long as somebody holds it.
+MOST_FINISHED = 8
+_FINISHED: WeakKeyDictionary[Result, dict[str, Finished]] = WeakKeyDictionary()
 
 
 def drawn(result: Result, theme: str, width: int | float, least: int | float = LEAST_ASKED, **options: Any) -> Any:
@@ -27,34 +32,42 @@ def drawn(result: Result, theme: str, width: int | float, least: int | float = L
     return made.update_layout(paper_bgcolor="rgba(0,0,0,0)", dragmode=False)
 
 
-def marked(made: Any, cell: Cell, theme: str) -> Any:
-    """The figure with a frame around a cell, in every panel that has it; in a network, around a head."""
-    colour = {"light": "#111111", "dark": "#ffffff"}[theme]
-    for trace in made.data:
-        if trace.type == "scatter" and isinstance(trace.meta, (list, tuple)) and f"a{cell.layer}.h{cell.head}" in trace.meta:
-            at = list(trace.meta).index(f"a{cell.layer}.h{cell.head}")
-            half = trace.marker.size / 2 + 2
-            return made.add_shape(
-                type="rect", xsizemode="pixel", ysizemode="pixel", xanchor=trace.x[at], yanchor=trace.y[at],
-                x0=-half, x1=half, y0=-half, y1=half, line={"color": colour, "width": 2},
-            )  # fmt: skip
+def finished(result: Result, theme: str, width: int | float, **options: Any) -> Finished:
+    """The figure of a result as `drawn` makes it, made once for all sessions that ask alike; nobody changes it.
+
+    What is chosen in it is framed by `frames`, on top of it.
+    """
+    if "palette" in options_of(result):
+        options = {"palette": palette_for(result)} | options
+    asked = repr((theme, width, sorted(options.items())))
+    known = _FINISHED.setdefault(result, {})
+    if asked not in known:
+        made = Finished(drawn(result, theme, width, **options))
+        # A window that is resized by hand asks for many widths.
+        if len(known) >= MOST_FINISHED:
+            known.clear()
+        known[asked] = made
+        return made
+    return known[asked]
+
+
+def frames(made: Any, row: int, column: int | None) -> list[dict[str, Any]]:
+    """Frames around a cell in every panel of a heatmap, or around a whole row where no column is given, for `Chart.show`."""
+    ends = {"x0": 0, "x1": 1} if column is None else {"x0": column - 0.5, "x1": column + 0.5}
+    axes = {(trace.xaxis or "x", trace.yaxis or "y") for trace in made.data if trace.type in ("heatmap", "bar")}
+    end = " domain" if column is None else ""
+    return [
+        {"type": "rect", **ends, "y0": row - 0.5, "y1": row + 0.5, "xref": across + end, "yref": up}
+        for across, up in sorted(axes)
+    ]
+
+
+def frames_of(made: Any, cell: Cell) -> list[dict[str, Any]]:
+    """Frames around a cell in every panel that has it."""
     meta = made.layout.meta or {}
     at = {"layer": cell.layer, "head": cell.head, "pos": cell.pos}
     y, x = at.get(meta.get("rows")), at.get(meta.get("columns"))
-    if y is None or x is None:
-        return made
-    return boxed(made, y, x, theme)
-
-
-def boxed(made: Any, row: int, column: int | None, theme: str) -> Any:
-    """The figure with a frame around a cell in every panel of a heatmap, or around a whole row where no column is given."""
-    line = {"color": {"light": "#111111", "dark": "#ffffff"}[theme], "width": 2}
-    ends = {"x0": 0, "x1": 1} if column is None else {"x0": column - 0.5, "x1": column + 0.5}
-    axes = {(trace.xaxis or "x", trace.yaxis or "y") for trace in made.data if trace.type in ("heatmap", "bar")}
-    for across, up in axes:
-        across = f"{across} domain" if column is None else across
-        made.add_shape(type="rect", **ends, y0=row - 0.5, y1=row + 0.5, xref=across, yref=up, line=line)
-    return made
+    return [] if y is None or x is None else frames(made, y, x)
 
 
 class TopCells:

@@ -6,7 +6,7 @@ from typing import Any
 import panel_material_ui as pmui
 
 from workbench.models.revisions import parted, several
-from workbench.pages.form import FIRST_OF_METHOD, FIRST_OF_TASK, form
+from workbench.pages.form import FIRST_OF_METHOD, FIRST_OF_TASK, Form
 from workbench.views.asking import Asking
 from workbench.views.circuits import Circuits
 from workbench.views.fields import Field
@@ -29,22 +29,21 @@ class Settings:
 
     def __init__(self, view: Working, target: str, first: Sequence[str]):
         self._view, self._target, self._first = view, target, first
-        self._of, self._shown = "", None
+        self._of, self._fields, self._form = "", None, None
         self.column = pmui.Column(sizing_mode="stretch_width", margin=0)
 
     def show(self, of: str, fields: Mapping[str, Field]) -> None:
-        """Make the widgets of a task, a method or a study anew, unless it was one of them that changed."""
+        """Set the widgets of a task, a method or a study; made anew where it is another one, or its fields are others."""
         values = getattr(self._view, self._target)
-        self._of = of
-        if (of, values) == self._shown:
-            return
-        self._shown = (of, dict(values))
-        self.column[:] = form(fields, values, self._use, lambda reason: self._view.tell("error", reason), self._first)
+        if self._form is None or (of, fields) != (self._of, self._fields):
+            self._of, self._fields = of, fields
+            self._form = Form(fields, values, self._use, lambda reason: self._view.tell("error", reason), self._first)
+            self.column[:] = self._form.objects
+        else:
+            self._form.set(values)
 
     def _use(self, name: str, value: Any) -> None:
-        changed = {**getattr(self._view, self._target), name: value}
-        self._shown = (self._of, changed)
-        self._view.param.update(**{self._target: changed})
+        self._view.param.update(**{self._target: {**getattr(self._view, self._target), name: value}})
 
 
 class Place:

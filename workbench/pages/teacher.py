@@ -9,7 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.io.callbacks import PeriodicCallback
 
-from workbench.pages.shell import THEME, line
+from workbench.pages.shell import THEME, alone, line
 from workbench.pages.shown import heading, paper
 from workbench.pages.table import Table
 from workbench.views.classroom import Classroom, classroom
@@ -31,7 +31,7 @@ def page(room: Classroom | None = None) -> pmui.Page:
     given = pn.state.session_args.get("key", [b""]) if pn.state.session_args else [b""]
     key = given[-1].decode("utf-8", "replace")
     body = TeacherPage(room).column if room is not None and room.opens_for(key) else _closed(NONE if room is None else CLOSED)
-    return pmui.Page(title="Circuit workbench: teacher", main=[body], theme_config=THEME)
+    return alone(pmui.Page(title="Circuit workbench: teacher", main=[body], theme_config=THEME))
 
 
 def _closed(why: str) -> pmui.Column:

@@ -24,6 +24,7 @@ from workbench.views.compared import Compared
 from workbench.views.expected import Expected
 from workbench.views.fields import Field, method_fields
 from workbench.views.live import Live
+from workbench.views.opened import opened
 from workbench.views.question import CUSTOM, Question, baseline_of
 from workbench.views.working import IDLE, stamped
 
@@ -204,7 +205,7 @@ class Circuits(Asking):
     def open(self, key: str) -> None:
         """Show a stored result, and set the form to what it answers; needs no model."""
         try:
-            result = self.store.get(key)
+            result = opened(self.store, key)
         except BadInput as problem:
             self.tell("error", str(problem))
             return
@@ -269,6 +270,9 @@ class Circuits(Asking):
         cell = cell_of_place(self.ablation.graph, place) if place else None
         if cell is not None:
             self.choose(cell)
+        # After the attention, which is seen at once.
+        if place:
+            self.ablation.prepare()
 
     def replace(self, place: str, by: str) -> None:
         """Replace a node or edge of the Circuit shown; a BadInput becomes a notice."""

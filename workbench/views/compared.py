@@ -17,6 +17,7 @@ from workbench.references import reference, reference_names
 from workbench.result import Circuit, Curve, Origin
 from workbench.store import Entry, Store
 from workbench.views.circuit_size import CircuitSize, number
+from workbench.views.opened import opened
 
 PUBLISHED = "published:"
 
@@ -84,7 +85,7 @@ class Compared(param.Parameterized):
             one_of("the published circuit", name, reference_names())
             known = reference(name)
             return Other(known.title, known.model, known.graph, known.mask[known.graph.edge_list])
-        circuit = self._store.get(against) if against in self._store else None
+        circuit = opened(self._store, against) if against in self._store else None
         if not isinstance(circuit, Circuit) or "counts" in circuit.parts:
             raise BadInput(f"what a circuit is compared with must be a stored circuit; got {against[:40]!r}. Choose one.")
         sizes = CircuitSize(circuit)

@@ -15,6 +15,7 @@ from workbench.jobs.placed import DTYPE
 from workbench.result import Origin, Result, Scores, canonical
 from workbench.store import Store
 from workbench.views.fields import task_fields
+from workbench.views.opened import opened
 
 CUSTOM = "custom"
 MOST_ROWS_TEXT = 1_000_000
@@ -151,4 +152,4 @@ def baseline_of(result: Result, store: Store) -> Scores | None:
         return None
     metric = result.origin.params.get("metric", "logit_diff")
     key = replace(result.origin, method="baseline", params={"metric": metric}).key
-    return store.get(key) if key in store else None
+    return opened(store, key) if key in store else None

@@ -11,6 +11,7 @@ from workbench.result import Result
 from workbench.store import Entry, Store
 from workbench.store.parcels import results_in, zipped
 from workbench.views.links import address, page_of, served
+from workbench.views.opened import opened
 from workbench.views.working import Working
 
 ALL = "all"
@@ -76,7 +77,7 @@ class Runs(Working):
     def choose(self, key: str) -> None:
         """Look at a stored result."""
         try:
-            result = self.store.get(key)
+            result = opened(self.store, key)
         except BadInput as problem:
             self.tell("error", str(problem))
             return

@@ -8,6 +8,7 @@ from workbench.result import Result, canonical
 from workbench.store import Store
 from workbench.views.asking import kept
 from workbench.views.fields import task_fields
+from workbench.views.opened import opened
 from workbench.views.question import CUSTOM, Question
 
 
@@ -27,8 +28,8 @@ def answers(store: Store, asked: Mapping[str, Question]) -> dict[str, Result]:
         name = wanted.get(canonical([*map(_bare, has), _bare(origin.versions)]))
         if name is not None and name not in found:
             found[name] = entry.key
-    opened = {name: store.get(key) for name, key in found.items()}
-    return {name: result for name, result in opened.items() if result is not None}
+    read = {name: opened(store, key) for name, key in found.items()}
+    return {name: result for name, result in read.items() if result is not None}
 
 
 def _told_by_name(asked: Question) -> bool:

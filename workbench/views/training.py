@@ -13,6 +13,7 @@ from workbench.result import Origin, Result
 from workbench.store import Store
 from workbench.views.asking import kept
 from workbench.views.fields import Field
+from workbench.views.opened import opened
 from workbench.views.study import asked, networks, study_fields
 from workbench.views.working import IDLE, Working, stamped
 
@@ -149,7 +150,7 @@ class Training(Working):
         from workbench.dynamics import STUDIES
 
         try:
-            result = self.store.get(key)
+            result = opened(self.store, key)
         except BadInput as problem:
             self.tell("error", str(problem))
             return False
