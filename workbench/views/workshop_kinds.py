@@ -1,69 +1,22 @@
 """What an exercise may look for in a learner's own run: a closed set of checks, each answering in one computed sentence.
 
-Nothing of a plan is ever executed: a check names what it looks for, and this file looks.
+Nothing of a plan is ever executed: a check names what it looks for, and these files look: here at what was run and how the
+page is set, in `workshop_heads` at its heads.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any
 
 from workbench.errors import one_of
+from workbench.views.workshop_heads import Answer, HeadHas, HeadOpen, TopCell
+from workbench.views.workshop_seen import Check, Seen, Verdict, enough, head_of, heads_table, results
 
-
-class Seen(NamedTuple):
-    """What a check looks at: the page's view, what its URL says, and what the learner typed."""
-
-    view: Any
-    said: Mapping[str, str]
-    typed: str = ""
-
-
-class Verdict(NamedTuple):
-    """Whether it is solved, and what was found, in a sentence."""
-
-    passed: bool
-    says: str
-
-
-@runtime_checkable
-class Check(Protocol):
-    """One check."""
-
-    def judge(self, seen: Seen) -> Verdict: ...
-
-
-def results(view: Any) -> dict[str, Any]:
-    """The finished results that a page shows, by method."""
-    several = getattr(view, "results", None)
-    if isinstance(several, Mapping):
-        return dict(several)
-    one = getattr(view, "result", None)
-    if one is None or not getattr(view, "whole", True) or getattr(one, "origin", None) is None:
-        return {}
-    return {one.origin.method: one}
-
-
-def heads_table(view: Any) -> Any | None:
-    """The table of heads of a page, or None."""
-    table = getattr(view, "table", None)
-    return table if hasattr(table, "columns") else None
-
-
-def head_of(view: Any) -> tuple[int, int] | None:
-    """The head that is open on a page, or None."""
-    opened = getattr(view, "head", None)
-    found = getattr(opened, "head", opened)
-    if isinstance(found, tuple) and len(found) == 2:
-        return int(found[0]), int(found[1])
-    looked = getattr(view, "attention", None)
-    if getattr(looked, "layer", None) is None:
-        return None
-    return int(looked.layer), int(looked.head)
-
-
-def _named(head: tuple[int, int]) -> str:
-    return f"{head[0]}.{head[1]}"
+__all__ = [
+    "All", "Answer", "Baseline", "Check", "CircuitFound", "Formed", "HeadHas", "HeadOpen", "Page", "Pairs", "Ran", "Replaced",
+    "Seen", "TopCell", "Verdict", "head_of", "heads_table", "results",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -120,99 +73,7 @@ class Baseline:
             return Verdict(False, f"The baseline is that of {found.origin.model}; it takes {self.model}.")
         share = float(found.parts["right"].sel(run="clean").mean())
         said = f"It is right on {share:.0%} of {found.values.sizes['prompt']} clean prompts"
-        return Verdict(share >= self.at_least, f"{said}: {_enough(share >= self.at_least, f'{self.at_least:.0%}')}.")
-
-
-@dataclass(frozen=True)
-class HeadOpen:
-    """One of some heads is open.
-
-    Attributes:
-        any_of: Their names, LAYER.HEAD.
-    """
-
-    any_of: tuple[str, ...]
-
-    def judge(self, seen: Seen) -> Verdict:
-        """Whether the open head is one of them."""
-        head = head_of(seen.view)
-        if head is None:
-            return Verdict(False, "No head is open.")
-        return Verdict(_named(head) in self.any_of, f"Head {_named(head)} is open: {_it(_named(head) in self.any_of)}.")
-
-
-@dataclass(frozen=True)
-class HeadHas:
-    """The open head stands out in a column of the table of heads.
-
-    Attributes:
-        column: A detector, or a method whose scores are joined.
-        at_least: Least number it must have.
-        within: It must be among so many with the most; with the least where `lowest`.
-        lowest: Count from the other end.
-    """
-
-    column: str
-    at_least: float | None = None
-    within: int | None = None
-    lowest: bool = False
-
-    def judge(self, seen: Seen) -> Verdict:
-        """Whether the number of the open head is such."""
-        table, head = heads_table(seen.view), head_of(seen.view)
-        if table is None:
-            return Verdict(False, "The table of heads is not there yet: press Find heads.")
-        if self.column not in table.columns:
-            return Verdict(False, f"The table has no column {self.column}: join it first.")
-        if head is None:
-            return Verdict(False, "No head is open: click a row of the table, or a cell of the map.")
-        values = table.columns[self.column].values
-        value = float(values[table.row(head)])
-        if value != value:
-            return Verdict(False, f"Head {_named(head)} has no number in {self.column}.")
-        above = int((values < value).sum() if self.lowest else (values > value).sum())
-        enough = self.at_least is None or value >= self.at_least
-        near = self.within is None or above < self.within
-        place = f"place {above + 1} of {len(values)}, from the {'lowest' if self.lowest else 'highest'}"
-        takes = [] if self.at_least is None else [f"{self.at_least:g} or more"]
-        takes += [] if self.within is None else [f"one of the first {self.within}"]
-        said = f"Head {_named(head)} has {value:+.3g} in {self.column}, {place}"
-        return Verdict(enough and near, f"{said}: {_enough(enough and near, ' and '.join(takes))}.")
-
-
-@dataclass(frozen=True)
-class TopCell:
-    """The cell that was chosen is one of the largest of the map.
-
-    Attributes:
-        within: It must be among so many, by size.
-        method: The method that the map is of; any where None.
-        positive: Count positive cells alone.
-    """
-
-    within: int = 3
-    method: str | None = None
-    positive: bool = False
-
-    def judge(self, seen: Seen) -> Verdict:
-        """Whether the chosen cell is among them."""
-        from workbench.views.cells import top_cells
-
-        shown = results(seen.view)
-        if not shown or (self.method is not None and self.method not in shown):
-            return Verdict(False, f"No finished map{f' of {self.method}' if self.method else ''} is on this page yet.")
-        result = shown[self.method] if self.method else next(iter(shown.values()))
-        head = head_of(seen.view)
-        if head is None:
-            return Verdict(False, "No cell is chosen: click one.")
-        at = {"layer": head[0], "head": head[1], "pos": getattr(seen.view, "pos", None)}
-        cells = [row for row in top_cells(result, 10**6) if not self.positive or row["value"] > 0]
-        for place, row in enumerate(cells, start=1):
-            if all(row[name] == value for name, value in at.items() if name in row):
-                said = f"The chosen cell has {row['value']:+.3g}, place {place} of {len(cells)} by size"
-                near = place <= self.within
-                return Verdict(near, f"{said}: {_enough(near, f'one of the first {self.within}')}.")
-        return Verdict(False, "The chosen cell is none of those that count here.")
+        return Verdict(share >= self.at_least, f"{said}: {enough(share >= self.at_least, f'{self.at_least:.0%}')}.")
 
 
 @dataclass(frozen=True)
@@ -238,7 +99,7 @@ class CircuitFound:
             return Verdict(False, "The faithfulness of this size was not measured.")
         passed = found.value >= self.faithful and kept <= self.edges
         takes = f"{self.faithful:g} or more" + (f", with at most {self.edges:,} edges" if self.edges < 10**9 else "")
-        return Verdict(passed, f"{kept:,} edges give back {found.value:.2f} of the effect: {_enough(passed, takes)}.")
+        return Verdict(passed, f"{kept:,} edges give back {found.value:.2f} of the effect: {enough(passed, takes)}.")
 
 
 @dataclass(frozen=True)
@@ -266,7 +127,7 @@ class Replaced:
         before, after = (float(each.mean()) for each in (live.answer.changed.before, live.answer.changed.after))
         lost = 1 - after / before if before else 0.0
         said = f"With {', '.join(places)} replaced the metric goes from {before:+.2f} to {after:+.2f}"
-        return Verdict(lost >= self.drop, f"{said}: {_enough(lost >= self.drop, f'a loss of {self.drop:.0%}')}.")
+        return Verdict(lost >= self.drop, f"{said}: {enough(lost >= self.drop, f'a loss of {self.drop:.0%}')}.")
 
 
 @dataclass(frozen=True)
@@ -295,7 +156,7 @@ class Pairs:
         if self.checked and len(seen.view.answers) < self.least:
             return Verdict(False, f"{said}: press Check pairs.")
         passed = usable >= self.least and not counts["unusable"]
-        return Verdict(passed, f"{said}: {_enough(passed, f'{self.least}, and none that cannot be used')}.")
+        return Verdict(passed, f"{said}: {enough(passed, f'{self.least}, and none that cannot be used')}.")
 
 
 @dataclass(frozen=True)
@@ -345,51 +206,6 @@ class Formed:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the learner typed is what their own run says.
-
-    Attributes:
-        ask: The question beside the field.
-        best: The answer is the head with the most in this column of the table, as LAYER.HEAD.
-        count: The answer is how many heads have at least `at_least` in this column.
-        at_least: See `count`.
-        looks_at: The answer is the token that the open head looks at most, from this position: 'END', or an index.
-        any_of: The answer is one of these words.
-    """
-
-    ask: str
-    best: str | None = None
-    count: str | None = None
-    at_least: float = 0.5
-    looks_at: str | None = None
-    any_of: tuple[str, ...] = ()
-
-    def judge(self, seen: Seen) -> Verdict:
-        """Whether it is."""
-        typed = " ".join(seen.typed.split()).casefold()
-        if not typed:
-            return Verdict(False, "Type an answer first.")
-        right = list(self.any_of)
-        column = self.best or self.count
-        if column is not None:
-            table = heads_table(seen.view)
-            if table is None or column not in table.columns:
-                return Verdict(False, f"Your own table with {column} is not there yet: press Find heads.")
-            values = table.columns[column].values
-            finite = [float("-inf") if value != value else float(value) for value in values]
-            most = _named(table.head(finite.index(max(finite))))
-            right = [most] if self.best else [str(int((values >= self.at_least).sum()))]
-        elif self.looks_at is not None:
-            scores = getattr(getattr(getattr(seen.view, "head", None), "attention", None), "scores", None)
-            if scores is None:
-                return Verdict(False, "Open a head first, so that its attention is read.")
-            row = scores.values.isel(query=-1 if self.looks_at == "END" else int(self.looks_at))
-            right = [str(row["key"].values[int(row.values.argmax())]).strip()]
-        passed = typed in [word.casefold() for word in right]
-        return Verdict(passed, f"'{seen.typed.strip()[:40]}' {'is' if passed else 'is not'} what your own run says.")
-
-
-@dataclass(frozen=True)
 class All:
     """Several checks hold at once.
 
@@ -416,11 +232,3 @@ def _said(value: Any) -> str:
 
 def _about(name: str) -> str:
     return re.sub(r"^\w+\.", "", name)
-
-
-def _enough(passed: bool, takes: str) -> str:
-    return "enough" if passed else f"it takes {takes}"
-
-
-def _it(passed: bool) -> str:
-    return "that is it" if passed else "another is meant"
