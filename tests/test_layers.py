@@ -16,6 +16,7 @@ ROOT = Path(workbench.__file__).parent
 ORDER = [
     ("errors", "home"),
     ("progress", "params"),
+    ("origin",),
     ("result",),
     ("stacking",),
     ("pairs",),
@@ -88,7 +89,7 @@ def test_outside_libraries_stay_in_their_rooms(file):
         assert not names & {"panel", "panel_material_ui", "bokeh"}
     if room in ("methods", "tasks", "sweep", "rules", "effects", "hooks", "metrics"):
         assert not names & {"plotly", "panel", "param"}
-    if room in ("result", "store", "plots", "views", "errors", "progress", "params", "report"):
+    if room in ("origin", "result", "store", "plots", "views", "errors", "progress", "params", "report"):
         assert "torch" not in {name.split(".")[0] for name in imported(file, top_only=True)}
 
 
