@@ -10,11 +10,12 @@ import pytest
 
 from tests import families
 from tests.tasks.conftest import TWOS, word_level
-from workbench import cli, sweep
+from workbench import cli
 from workbench.cli.printing import print_table
 from workbench.methods import METHODS
 from workbench.models import load
 from workbench.store import Store
+from workbench.sweep import engine
 from workbench.tasks import custom
 
 ROWS = (
@@ -113,8 +114,8 @@ def _actions(words):
 
 
 def test_a_second_run_is_taken_from_the_store_and_again_computes(run, monkeypatch):
-    ran, real = [], sweep._Engine._run
-    monkeypatch.setattr(sweep._Engine, "_run", lambda self, cells: ran.append(1) or real(self, cells))
+    ran, real = [], engine._Engine._run
+    monkeypatch.setattr(engine._Engine, "_run", lambda self, cells: ran.append(1) or real(self, cells))
     run("patch")
     first = len(ran)
     assert first
@@ -163,7 +164,7 @@ def test_an_interrupt_is_130_and_says_what_is_kept(run, monkeypatch):
     def interrupted(self, cells):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep._Engine, "_run", interrupted)
+    monkeypatch.setattr(engine._Engine, "_run", interrupted)
     code, _, err = run("patch")
     assert code == 130
     assert "the same command goes on" in err
@@ -330,7 +331,7 @@ def test_our_own_bugs_keep_their_traceback(run, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sweep._Engine, "_run", broken)
+    monkeypatch.setattr(engine._Engine, "_run", broken)
     with pytest.raises(ZeroDivisionError):
         run("patch")
 

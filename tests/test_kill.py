@@ -16,14 +16,15 @@ WORDS = ["run", "patch", "--by", "layer,head,pos", "--positions", "each", "--dev
 # Each batch takes a moment, so that the kill lands between two; each batch run is told.
 SLOWED = """
 import sys, time
-from workbench import cli, sweep
-real = sweep._Engine._run
+from workbench import cli
+from workbench.sweep import engine
+real = engine._Engine._run
 def slowed(self, cells):
     time.sleep({pause})
     print("batch", flush=True)
     return real(self, cells)
-sweep._Engine._run = slowed
-sweep.TOKENS["cpu"] = 24
+engine._Engine._run = slowed
+engine.TOKENS["cpu"] = 24
 sys.exit(cli.main(sys.argv[1:]))
 """
 

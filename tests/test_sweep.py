@@ -7,12 +7,11 @@ import torch
 from tests import families
 from tests.conftest import Memory, toy_pairs
 from workbench import progress
-from workbench import sweep as engine
 from workbench.errors import BadInput, NotFinite
 from workbench.hooks import end_logits, writing
 from workbench.metrics import METRICS, answers_of
 from workbench.sites import HEADS, HOOKS, Site, why_missing
-from workbench.sweep import Cell, cells_of, first_difference, record, slots_of, sweep
+from workbench.sweep import Cell, cells_of, engine, first_difference, record, slots_of, sweep
 
 METRIC = METRICS["logit_diff"]
 GRIDS = [("layer",), ("layer", "pos"), ("pos",)]

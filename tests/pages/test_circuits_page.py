@@ -184,7 +184,7 @@ def test_stop_ends_the_run_and_the_map_stays(tab, views, monkeypatch):
                 let.wait(0.5)
 
     monkeypatch.setattr(patch, "sweep", slow)
-    monkeypatch.setattr("workbench.sweep.TOKENS", {"cpu": 1})
+    monkeypatch.setattr("workbench.sweep.engine.TOKENS", {"cpu": 1})
     tab.get_by_role("button", name="Run").click()
     tab.locator(".nsewdrag").first.wait_for(timeout=EXPECT)
     assert views[-1].live

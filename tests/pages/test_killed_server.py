@@ -21,14 +21,14 @@ ROWS = "clean,corrupt,right,wrong\na b c d e,a b f d e,g,h\n"
 # Each batch takes a moment, so that the kill lands between two; each is told.
 SLOWED = """
 import time, sys
-from workbench import sweep
-real = sweep._Engine._run
+from workbench.sweep import engine
+real = engine._Engine._run
 def slowed(self, cells):
     time.sleep({pause})
     print("batch", flush=True)
     return real(self, cells)
-sweep._Engine._run = slowed
-sweep.TOKENS["cpu"] = 24
+engine._Engine._run = slowed
+engine.TOKENS["cpu"] = 24
 from panel.command import main
 sys.argv = ["panel", "serve", {app!r}, "--port", "{port}", "--address", "127.0.0.1"]
 main()

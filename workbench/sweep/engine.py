@@ -17,7 +17,7 @@ Finished batches are yielded as they come, and written to the ledger of the run,
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,32 +26,18 @@ from torch import Tensor
 
 from workbench import progress
 from workbench.errors import BadInput, NotFinite, one_of
-from workbench.hooks import check_finite, end_logits, stepping_in, writing
+from workbench.hooks import end_logits, stepping_in, writing
 from workbench.metrics import Answers, Metric
 from workbench.models.memory import free_memory
-from workbench.pairs import Pairs
-from workbench.sites import HEADS, HOOKS, Site, hook_point, n_heads
+from workbench.sites import HEADS, Site, hook_point, n_heads
+from workbench.sweep.passes import halving, prefix_cache
+from workbench.sweep.recorded import Run
+from workbench.sweep.slots import Slots
 
 # Tokens in one pass. On a CPU larger batches gain nothing once the matrices are this tall; a GPU needs more to be busy.
 TOKENS = {"cpu": 1024, "cuda": 65536, "mps": 8192}
 # What a pass costs beside its tokens (reading the weights, Python), in tokens: how much waste a shared pass is worth.
 PASS_OVERHEAD = {"cpu": 48, "cuda": 4096, "mps": 512}
-
-
-Positions = Literal["auto", "each", "named"]
-
-
-@dataclass(frozen=True, eq=False)
-class Slots:
-    """Positions to patch, by name; each may lie elsewhere in every prompt.
-
-    Attributes:
-        labels: What to write on the axis.
-        index: Position of each slot in each prompt.
-    """
-
-    labels: tuple[str, ...]
-    index: Int[Tensor, "slot batch"]
 
 
 @dataclass(frozen=True)
@@ -61,96 +47,6 @@ class Cell:
     layer: int | None
     slot: int | None
     head: int | None
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What one forward pass leaves behind.
-
-    Attributes:
-        tokens: What was run.
-        end: Where the metric reads each prompt.
-        logits: At `end`.
-        stream: The residual stream that enters each layer.
-        kept: Activations at the sites asked for.
-        cache: Every layer's keys (rotated) and values, [batch kv_head pos d_head] each.
-    """
-
-    tokens: Int[Tensor, "batch pos"]
-    end: Int[Tensor, "batch"]
-    logits: Float[Tensor, "batch vocab"]
-    stream: list[Float[Tensor, "batch pos d_model"]]
-    kept: dict[Site, Tensor]
-    cache: list[tuple[Tensor, Tensor]]
-
-
-def slots_of(pairs: Pairs, positions: str) -> Slots:
-    """The position axis of a sweep.
-
-    Args:
-        pairs: The prompts.
-        positions: 'each' (every position; prompts of one length), 'named' (the task's named positions), or 'auto': each
-            where all prompts have one layout, else named.
-    Raises:
-        BadInput: When `positions` is 'each' and the prompts differ in length.
-    """
-    one_of("positions", positions, get_args(Positions))
-    if positions == "auto":
-        positions = "each" if pairs.same_layout else "named"
-    if positions == "named":
-        return Slots(tuple(pairs.positions), torch.stack(list(pairs.positions.values())))
-    if not bool((pairs.lengths == pairs.lengths[0]).all()):
-        lengths = sorted(set(pairs.lengths.tolist()))
-        raise BadInput(
-            f"positions 'each' must have prompts of one length; got lengths {lengths}. Use positions='named', or a task "
-            "option that fixes the template."
-        )
-    longest = pairs.clean.shape[1]
-    return Slots(
-        tuple(_label(pairs, position) for position in range(longest)),
-        torch.arange(longest).unsqueeze(1).expand(longest, len(pairs)),
-    )
-
-
-def _label(pairs: Pairs, position: int) -> str:
-    """The token all clean prompts have there; else the name of the position; else a star."""
-    tokens = {strings[position] for strings in pairs.clean_strings}
-    if len(tokens) == 1:
-        return tokens.pop()
-    names = [name for name, where in pairs.positions.items() if bool((where == position).all())]
-    return f"[{names[0]}]" if names else "*"
-
-
-def record(model: Any, tokens: Int[Tensor, "batch pos"], end: Int[Tensor, "batch"], sites: Sequence[Site] = ()) -> Run:
-    """Run the model once and keep what patched runs will share, and the activations at `sites`.
-
-    Raises:
-        NotFinite: When a NaN or an infinity is met, naming the layer and the prompt.
-    """
-    from transformers import DynamicCache
-
-    cache = DynamicCache()  # made here, without a config: it keeps every position, also of sliding-window layers
-    streams = [Site("resid_pre", layer) for layer in range(model.cfg.n_layers)]
-    kept: dict[Site, Tensor] = {}
-
-    def keeper(site: Site) -> Callable[[Tensor], None]:
-        def keep(activation: Tensor) -> None:
-            kept[site] = activation.detach().clone()
-
-        return keep
-
-    with torch.no_grad(), writing(model, {site: keeper(site) for site in {*streams, *sites}}):
-        logits = end_logits(model, tokens, end, past_key_values=cache)
-    in_order = sorted(kept, key=lambda site: (site.layer, list(HOOKS).index(site.name)))
-    check_finite({site: kept[site] for site in in_order}, logits)
-    return Run(
-        tokens=tokens,
-        end=end,
-        logits=logits,
-        stream=[kept[site] for site in streams],
-        kept={site: kept[site] for site in sites},
-        cache=[(layer.keys, layer.values) for layer in cache.layers],
-    )
 
 
 def cells_of(model: Any, site: str, by: Sequence[str], slots: Slots) -> list[Cell]:
@@ -368,61 +264,6 @@ class _Engine:
                 f"activations must be finite; got a NaN or an infinity after patching {place}, prompt {prompt + 1}. Load "
                 "the model with a wider dtype (dtype='float32')."
             )
-
-
-def prefix_cache(cache: list[tuple[Tensor, Tensor]], repeats: int) -> Any:
-    """A cache object that puts kept keys and values before the new ones and keeps nothing of those."""
-    from transformers import DynamicCache
-    from transformers.cache_utils import DynamicLayer
-
-    class Prefix(DynamicLayer):
-        def update(self, key_states, value_states, *args, **kwargs):
-            return _before(self.keys, key_states, repeats), _before(self.values, value_states, repeats)
-
-    made = DynamicCache()
-    for keys, values in cache:
-        layer = Prefix()
-        layer.lazy_initialization(keys, values)
-        layer.keys, layer.values = keys, values
-        made.layers.append(layer)
-    return made
-
-
-def _before(kept: Tensor, new: Tensor, repeats: int) -> Tensor:
-    """The kept positions, repeated, before the new ones, in one copy: layers that are not run cost nothing."""
-    length = kept.shape[-2]
-    whole = new.new_empty(*new.shape[:2], length + new.shape[2], new.shape[3])
-    whole.view(repeats, -1, *whole.shape[1:])[..., :length, :] = kept
-    whole[..., length:, :] = new
-    return whole
-
-
-def halving(work: Callable[[Any], Tensor], items: Sequence[Any], dim: int = 0) -> Tensor:
-    """`work` of all items at once; where memory runs out, of one half and then the other, put together along `dim`."""
-    try:
-        return work(items)
-    except (torch.cuda.OutOfMemoryError, RuntimeError, MemoryError) as problem:
-        if len(items) == 1 or not is_out_of_memory(problem):
-            raise
-    # Outside the handler: inside it the traceback would keep the failed batch's tensors alive.
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    half = len(items) // 2
-    return torch.cat([halving(work, items[:half], dim), halving(work, items[half:], dim)], dim)
-
-
-def is_out_of_memory(problem: BaseException) -> bool:
-    """Whether an error is the machine running out of memory: a CPU says so in words only."""
-    words = str(problem).lower()
-    return isinstance(problem, torch.cuda.OutOfMemoryError | MemoryError) or any(
-        said in words for said in ("out of memory", "can't allocate memory", "not enough memory")
-    )
-
-
-def first_difference(pairs: Pairs) -> Int[Tensor, "batch"]:
-    """Per pair, the first position at which the two prompts differ; the last position if they do not."""
-    differs = pairs.differs.int()
-    return torch.where(differs.any(1), differs.argmax(1), pairs.lengths - 1)
 
 
 def available(model: Any, site: str) -> None:
