@@ -22,7 +22,7 @@ def shrunk(monkeypatch, size: float):
     def nearer(plan, base, other):
         return {site: base[site] + size * (value - base[site]) for site, value in real(plan, base, other).items()}
 
-    monkeypatch.setattr(effects, "replacing", nearer)
+    monkeypatch.setattr(effects.attribution, "replacing", nearer)
     monkeypatch.setattr("workbench.methods.patch.replacing", nearer)
 
 
