@@ -26,7 +26,7 @@ ORDER = [
     ("metrics", "unembed"),
     ("sweep", "rules", "graph"),
     ("effects", "references"),
-    ("qk", "select"),
+    ("qk", "select", "decomposition"),
     ("edges",),
     ("channels",),
     ("tasks",),

@@ -8,10 +8,11 @@ import torch
 
 from tests import families
 from tests.conftest import toy_pairs
+from workbench import decomposition as room
 from workbench.errors import BadInput
 from workbench.methods import METHODS
-from workbench.methods import cdt as room
 from workbench.models import load
+from workbench.sweep import TOKENS
 
 cdt = METHODS["cdt"]
 
@@ -198,7 +199,7 @@ def test_what_is_all_relevant_stays_so_and_nothing_makes_nothing(model_of, famil
     """Both ends of the split: with no irrelevant part the model runs as ever, with no relevant part nothing comes out."""
     model = model_of(family)
     pairs = toy_pairs(model)
-    split = room._Split(model, pairs, stabilise)
+    split = room.Split(model, pairs, stabilise)
     assert split.gap() < 1e-4
     nothing = split.scores(1, [0, 2], split.kept[split.heads[1]])
     assert nothing.shape == (2, 3)
@@ -225,7 +226,7 @@ def test_a_head_as_usual_scores_nothing(llama):
 def test_heads_and_prompts_do_not_see_each_other(llama, monkeypatch):
     pairs = toy_pairs(llama, n=3, ragged=True)
     whole = cdt(llama, pairs, reference="zero").values
-    monkeypatch.setitem(room.TOKENS, "cpu", 1)
+    monkeypatch.setitem(TOKENS, "cpu", 1)
     assert np.allclose(cdt(llama, pairs, reference="zero").values, whole, atol=1e-4)
     for prompt in range(3):
         alone = cdt(llama, pairs.select([prompt]), reference="zero").values
@@ -234,14 +235,14 @@ def test_heads_and_prompts_do_not_see_each_other(llama, monkeypatch):
 
 def test_memory_that_runs_out_halves_the_heads(llama, monkeypatch):
     pairs = toy_pairs(llama)
-    whole, real = cdt(llama, pairs).values, room._Split._scores
+    whole, real = cdt(llama, pairs).values, room.Split._scores
 
     def small(self, layer, heads, usual):
         if len(heads) > 1:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
         return real(self, layer, heads, usual)
 
-    monkeypatch.setattr(room._Split, "_scores", small)
+    monkeypatch.setattr(room.Split, "_scores", small)
     assert np.allclose(cdt(llama, pairs).values, whole, atol=1e-4)
 
 
@@ -256,10 +257,10 @@ def test_soft_capped_logits_are_read_before_the_cap(model_of):
 
 def test_a_model_with_a_part_of_no_known_rule_is_refused(llama, monkeypatch):
     pairs = toy_pairs(llama)
-    monkeypatch.setattr(room._Split, "_beside", lambda self, name, activation: 2 * activation)
+    monkeypatch.setattr(room.Split, "_beside", lambda self, name, activation: 2 * activation)
     with pytest.raises(BadInput, match="cdt must know a rule for every part of the model"):
         cdt(llama, pairs)
     monkeypatch.undo()
-    monkeypatch.setattr(room._Split, "_act", lambda self, layer: torch.tanh)
+    monkeypatch.setattr(room.Split, "_act", lambda self, layer: torch.tanh)
     with pytest.raises(BadInput, match=r"MLPs of the form act\(x\) or act\(gate\)"):
         cdt(llama, pairs)
