@@ -7,7 +7,7 @@ import torch
 from tests import families
 from tests.channels.test_evidence import naming_pairs
 from tests.conftest import toy_pairs
-from workbench.channels import evidence, find
+from workbench.channels import find, trials
 from workbench.channels.composition import pair_block, turned
 from workbench.channels.evidence import Bench
 from workbench.channels.weights import Heads
@@ -109,7 +109,7 @@ def test_composition_is_largest_where_it_was_planted(planted):
 @pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
 def test_on_a_task_the_numbers_are_those_of_trials(model_of, family, monkeypatch):
     # So few at once that every search takes several passes.
-    monkeypatch.setitem(evidence.TRIALS, "cpu", 12)
+    monkeypatch.setitem(trials.TRIALS, "cpu", 12)
     model = model_of(family)
     pairs = naming_pairs(model)
     found = CHANNELS(model, pairs, readers=4, writers=8)

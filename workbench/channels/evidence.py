@@ -4,8 +4,8 @@ All interventions are at the position that is read, END. What changes there chan
 again, from the writer's layer on, with the kept keys and values of all positions before: one token per trial.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
 import torch
@@ -13,36 +13,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from workbench.channels.act import Channel, changing, put
+from workbench.channels.trials import Outcome, Trials
 from workbench.channels.weights import Heads
 from workbench.errors import BadInput
-from workbench.hooks import Enough, end_logits, hooked, stepping_in, writing
+from workbench.hooks import writing
 from workbench.metrics import answers_of, logit_diff
 from workbench.pairs import Pairs
-from workbench.sites import Site, hook_point
-from workbench.sweep import halving, prefix_cache, record
+from workbench.sites import Site
+from workbench.sweep import record
 from workbench.unembed import answer_direction, scale_of, through_norm
-
-# Which variants, which prompts -> the context in which END says what they say, a row per variant and prompt.
-Change = Callable[[slice, Int[Tensor, "row"]], AbstractContextManager]
-# Trials (a variant on a prompt) in one pass: each is one token.
-TRIALS = {"cpu": 2048, "cuda": 65536, "mps": 8192}
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """Of some variants of END: the answer, and where chosen heads then look.
-
-    Attributes:
-        answer: Logit difference.
-        leaning: Attention of each reader to the right answer's tokens minus that to the wrong one's.
-        attention: Attention of each reader from END; 0 behind END.
-        items: Logits of the bench's items.
-    """
-
-    answer: Float[Tensor, "variant batch"]
-    leaning: Float[Tensor, "variant reader batch"]
-    attention: Float[Tensor, "variant reader batch pos"]
-    items: Float[Tensor, "variant batch item"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +85,8 @@ class Bench:
         self.right, self.wrong = self._where(pairs.right), self._where(pairs.wrong)
         self.answer = logit_diff(self.run.logits, self.answers)
         self.items = self._items() if bool((self.right.any(1) & self.wrong.any(1)).all()) else None
+        named, chosen = self.right.float() - self.wrong.float(), self.items.tokens if self.items else None
+        self._trials = Trials(self.model, self.run, self.answers, named, chosen)
 
     def along_answer(self, wrote: Float[Tensor, "some batch d_model"]) -> Float[Tensor, "some batch"]:
         """What something written at END adds to the logit difference by itself, the final norm's divisor as it was."""
@@ -191,7 +172,7 @@ class Bench:
             added = moved[some][:, rows].flatten(0, 1).unsqueeze(1)
             return writing(self.model, {Site("attn_out", layer): lambda out: out + added})
 
-        return self._told(layer, len(moved), adding, readers, answers)
+        return self._trials.told(layer, len(moved), adding, readers, answers)
 
     def put(
         self,
@@ -216,76 +197,4 @@ class Bench:
                 stack.enter_context(changing(self.heads, what, put(said.to(self.device))))
             return stack
 
-        return self._told(min(what.layer for what in channels), len(values), saying, readers, answers)
-
-    def _told(self, layer: int, variants: int, change: Change, readers: Sequence[tuple[int, int]], answers: bool) -> Outcome:
-        """The outcome of variants from a layer on, as many in a pass as memory takes."""
-        for at, head in readers:
-            if at < layer:
-                raise BadInput(f"a reader must stand at or after the writer's layer {layer}; got {at}.{head}.")
-        most = max(1, TRIALS.get(self.device.type, 2048) // len(self.pairs))
-        found = []
-        for first in range(0, variants, most):
-            # All numbers as one tensor, so that a trial that finds no memory can be halved.
-            found.append(
-                halving(
-                    lambda some: self._outcome(layer, slice(some.start, some.stop), change, readers, answers),
-                    range(first, min(variants, first + most)),
-                )
-            )
-        whole = torch.cat(found)
-        count, length = self.items.count if self.items else 0, self.run.tokens.shape[1]
-        answer, items, looks = whole.split([1, count, len(readers) * length], -1)
-        attention = looks.unflatten(-1, (len(readers), length)).transpose(1, 2)
-        leaning = (attention * (self.right.float() - self.wrong.float())).sum(-1)
-        return Outcome(answer[..., 0], leaning, attention, items)
-
-    def _outcome(
-        self, layer: int, some: slice, change: Change, readers: Sequence[tuple[int, int]], answers: bool
-    ) -> Float[Tensor, "variant batch number"]:
-        """The logit difference, the items' logits, and every reader's attention, one after the other."""
-        numbers = 1 + (self.items.count if self.items else 0) + len(readers) * self.run.tokens.shape[1]
-        made = torch.zeros(some.stop - some.start, len(self.pairs), numbers, device=self.device)
-        # Prompts whose END is at one place share their prefix's length.
-        for end in self.end.unique().tolist():
-            rows = torch.nonzero(self.end == end).flatten()
-            with change(some, rows):
-                made[:, rows] = self._at(layer, len(made), readers, rows, end, answers)
-        return made
-
-    def _at(
-        self, layer: int, variants: int, readers: Sequence[tuple[int, int]], rows: Int[Tensor, "row"], end: int, answers: bool
-    ) -> Float[Tensor, "variant batch number"]:
-        prompts = rows.repeat(variants)
-        cache = None
-        if end:
-            cache = prefix_cache([(keys[rows, :, :end], values[rows, :, :end]) for keys, values in self.run.cache], variants)
-        stream = self.run.stream[layer][rows, end : end + 1].repeat(variants, 1, 1)
-        tokens = self.run.tokens[prompts, end : end + 1]
-        here = torch.zeros(len(tokens), dtype=torch.long, device=self.device)
-        watched = {at for at, _ in readers}
-        seen: dict[int, Tensor] = {}
-
-        def keeper(at: int):
-            def keep(pattern: Tensor) -> None:
-                seen[at] = pattern[:, :, -1].detach().float()
-                if not answers and at == max(watched):
-                    raise Enough
-
-            return keep
-
-        logits = None
-        with torch.no_grad(), suppress(Enough), ExitStack() as stack:
-            stack.enter_context(stepping_in(self.model, layer, stream))
-            for at in watched:
-                stack.enter_context(hooked(hook_point(self.model, Site("pattern", at)), keeper(at)))
-            logits = end_logits(self.model, tokens, here, past_key_values=cache, use_cache=cache is not None)
-        looks = torch.zeros(len(prompts), len(readers), self.run.tokens.shape[1], device=self.device)
-        for place, (at, head) in enumerate(readers):
-            looks[:, place, : end + 1] = seen[at][:, head]
-        told = torch.full((len(prompts), 1 + (self.items.count if self.items else 0)), torch.nan, device=self.device)
-        if logits is not None:
-            told[:, 0] = logit_diff(logits, self.answers.rows(prompts))
-            if self.items:
-                told[:, 1:] = logits.float().gather(-1, self.items.tokens[prompts])
-        return torch.cat([told, looks.flatten(1)], 1).view(variants, len(rows), -1)
+        return self._trials.told(min(what.layer for what in channels), len(values), saying, readers, answers)
