@@ -27,11 +27,7 @@ def written(view: Channels) -> dict[str, str]:
 def restore(view: Channels, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
-    asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
-    asked.placed(view)
-    asked.rows(view)
-    asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
-    asked.fields("task", view.task_fields, view, "options")
+    asked.setting(view)
     asked.attempt("slot", lambda text: (one_of("slot", text, SLOTS), view.param.update(slot=text)))
     chosen: dict[str, Any] = {}
     for name in ("writer", "reader"):

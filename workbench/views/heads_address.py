@@ -36,11 +36,7 @@ def written(view: Heads) -> dict[str, str]:
 def restore(view: Heads, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
-    asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
-    asked.placed(view)
-    asked.rows(view)
-    asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
-    asked.fields("task", view.task_fields, view, "options")
+    asked.setting(view)
     asked.fields("heads", view.method_fields, view, "params")
     asked.attempt("joined", lambda text: view.param.update(joined=_joined(text)))
     chosen: dict[str, Any] = {}

@@ -38,11 +38,7 @@ def written(view: Looks) -> dict[str, str]:
 def restore(view: Looks, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
-    asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
-    asked.placed(view)
-    asked.rows(view)
-    asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
-    asked.fields("task", view.task_fields, view, "options")
+    asked.setting(view)
     asked.attempt("text", lambda text: view.param.update(text=text), MOST_TEXT)
     chosen: dict[str, Any] = {}
     asked.attempt("source", lambda text: (one_of("source", text, ("task", "text")), chosen.update(source=text)))

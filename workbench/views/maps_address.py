@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.errors import BadInput, one_of
-from workbench.views import query as queries
 from workbench.views.cells import Cell
 from workbench.views.maps import PAIRS, Maps
 from workbench.views.maps_kinds import KINDS
@@ -30,10 +29,7 @@ def written(view: Maps) -> dict[str, str]:
 def restore(view: Maps, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
-    asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
-    asked.placed(view)
-    asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
-    asked.fields("task", view.task_fields, view, "options")
+    asked.setting(view, rows=False)
     asked.attempt("kind", lambda text: (one_of("kind", text, KINDS), view.param.update(kind=text)))
     asked.fields("method", view.method_fields, view, "params")
     asked.attempt("exact", lambda text: (one_of("exact", text, ("yes", "no")), view.param.update(exact=text == "yes")))

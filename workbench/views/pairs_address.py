@@ -16,9 +16,5 @@ def written(view: OwnPairs) -> dict[str, str]:
 def restore(view: OwnPairs, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
-    asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
-    asked.placed(view)
-    asked.rows(view)
-    asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
-    asked.fields("task", view.task_fields, view, "options")
+    asked.setting(view)
     asked.tell(view)

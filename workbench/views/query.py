@@ -50,6 +50,15 @@ class Query:
         for name, one in fields.items():
             self.attempt(f"{prefix}.{name}", lambda text, one=one: use(one, text))
 
+    def setting(self, view: Any, rows: bool = True) -> None:
+        """Attempt what nearly every page has: the model and where it is, the user's own pairs, the task and its options."""
+        self.attempt("model", lambda text: view.param.update(model=model(text)))
+        self.placed(view)
+        if rows:
+            self.rows(view)
+        self.attempt("task", lambda text: view.param.update(task=task(text)))
+        self.fields("task", view.task_fields, view, "options")
+
     def placed(self, view: Any) -> None:
         """Attempt the dtype and the device of the model."""
         from workbench.models.catalogue import BYTES

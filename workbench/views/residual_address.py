@@ -27,11 +27,7 @@ def written(view: Residual) -> dict[str, str]:
 def restore(view: Residual, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
-    asked.attempt("model", lambda text: view.param.update(model=queries.model(text)))
-    asked.placed(view)
-    asked.rows(view)
-    asked.attempt("task", lambda text: view.param.update(task=queries.task(text)))
-    asked.fields("task", view.task_fields, view, "options")
+    asked.setting(view)
     chosen: dict[str, Any] = {}
     for name in CHOICES:
         asked.attempt(name, lambda text, name=name: chosen.update({name: _choice(view, name, text)}))
