@@ -20,14 +20,13 @@ from workbench.views.head import OpenHead
 from workbench.views.heads_columns import JOINED
 from workbench.views.heads_table import HeadsTable
 from workbench.views.question import Question, baseline_of
-from workbench.views.several import Several
+from workbench.views.several import Several, StopsSeveral
 from workbench.views.stored import answers
-from workbench.views.working import SHARED
 
 HEADS = "heads"
 
 
-class Heads(Arranged):
+class Heads(StopsSeveral, Arranged):
     """State of the page of heads."""
 
     params = param.Dict(default={}, doc="The parameters of `heads`, by name.")
@@ -124,14 +123,6 @@ class Heads(Arranged):
         if HEADS in self.results or HEADS in self._several:
             self._ask(tuple(method for method in self.joined if method not in self._several))
         self._take(self.results)
-
-    def stop(self) -> None:
-        """Stop the jobs of the table; what they finished is kept. Those that others wait for go on, without this page."""
-        if self._several.stop():
-            self.label = "Stopping …"
-            return
-        self.param.update(**self._several.progress("stopped"))
-        self.tell("info", SHARED)
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""

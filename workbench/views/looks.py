@@ -17,9 +17,8 @@ from workbench.views.fields import given, method_fields
 from workbench.views.heads_columns import JOINED
 from workbench.views.looking import Grid, grid, grid_of, head_of, largest, one_head, stored_columns
 from workbench.views.question import Question
-from workbench.views.several import Several
+from workbench.views.several import Several, StopsSeveral
 from workbench.views.stored import answers
-from workbench.views.working import SHARED
 
 EXAMPLE = "When Mary and John went to the store, John gave a drink to Mary. When Mary and John left the store, John gave"
 MOST_TEXT = 100_000
@@ -27,7 +26,7 @@ GRID, HEAD = "grid", "head"
 TOP = 24
 
 
-class Looks(Asking):
+class Looks(StopsSeveral, Asking):
     """State of the page of attention."""
 
     source = param.Selector(default="task", objects=["task", "text"], doc="The task's prompts, or a text of one's own.")
@@ -157,14 +156,6 @@ class Looks(Asking):
             key = f"attention {asked.key} {head[0]}.{head[1]}"
             self._several.ask(HEAD, asked.placed, key, lambda model, job: one_head(model, asked, head))
             self.refresh()
-
-    def stop(self) -> None:
-        """Stop within one layer; a job that others wait for goes on, and this page hears no more of it."""
-        if self._several.stop():
-            self.label = "Stopping …"
-            return
-        self.param.update(**self._several.progress("stopped"))
-        self.tell("info", SHARED)
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""

@@ -15,14 +15,13 @@ from workbench.store import Store
 from workbench.views.asking import Asking
 from workbench.views.attention import Attention
 from workbench.views.question import CUSTOM, Question, baseline_of
-from workbench.views.several import Several
+from workbench.views.several import Several, StopsSeveral
 from workbench.views.stored import answers
-from workbench.views.working import SHARED
 
 ASKED = ["model", "dtype", "device", "task", "options", "rows"]
 
 
-class Panels(Asking):
+class Panels(StopsSeveral, Asking):
     """State that these pages share.
 
     A page names its `panels` in the order in which they are asked, what it is asked by in `asked_by`, and gives `questions`.
@@ -134,14 +133,6 @@ class Panels(Asking):
         if not self._several:
             self.status = "done"
         self.refresh()
-
-    def stop(self) -> None:
-        """Stop the jobs; what they finished is kept. Those that others wait for go on, without this page."""
-        if self._several.stop():
-            self.label = "Stopping …"
-            return
-        self.param.update(**self._several.progress("stopped"))
-        self.tell("info", SHARED)
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""

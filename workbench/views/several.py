@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from workbench.jobs import LIVE, Job, Jobs, Placed
-from workbench.views.working import IDLE
+from workbench.views.working import IDLE, SHARED, Working
 
 
 class Several:
@@ -66,3 +66,17 @@ class Several:
         # It may have ended since the others were asked; then the next look tells.
         status = state.status if state.status in LIVE else "running"
         return {"status": status, "label": state.label, "progress": state.progress, "seconds_left": state.seconds_left}
+
+
+class StopsSeveral(Working):
+    """Stop, of a page whose jobs are `_several`."""
+
+    _several: Several
+
+    def stop(self) -> None:
+        """Stop the jobs; what they finished is kept. Those that others wait for go on, without this page."""
+        if self._several.stop():
+            self.label = "Stopping …"
+            return
+        self.param.update(**self._several.progress("stopped"))
+        self.tell("info", SHARED)
