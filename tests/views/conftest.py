@@ -2,6 +2,27 @@
 
 import time
 
+import pytest
+
+from tests import families
+from workbench.jobs import Models
+
+# The user's own pairs, of the tests' 23 words: both prompts differ in the first one.
+PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
+ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{prompt},i{prompt[1:]},b,d\n" for prompt in PROMPTS)
+HOSTILE = "<img src=x onerror=window.hacked=1>"
+
+
+@pytest.fixture(scope="session")
+def ref(tmp_path_factory):
+    """A tiny model as a folder."""
+    return str(families.save("llama", tmp_path_factory.mktemp("views")))
+
+
+@pytest.fixture(scope="module")
+def models():
+    return Models()
+
 
 def opened(view):
     """The view, its notices in `told`."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests import families
-from tests.views.conftest import opened, settle
+from tests.views.conftest import PROMPTS, ROWS, opened, settle
 from workbench.channels.evidence import Bench
 from workbench.channels.pair import ALPHAS, component_effects, component_scores, scaled
 from workbench.channels.weights import Heads
@@ -23,20 +23,7 @@ from workbench.views.composed import between, by_layer, cell_at
 from workbench.views.pair import strongest
 
 pytestmark = pytest.mark.usefixtures("lenient")
-PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
-ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{words},i{words[1:]},b,d\n" for words in PROMPTS)
 UNNAMED = "clean,corrupt,right,wrong\na b c d e,a b f d e,g,h\n"
-
-
-@pytest.fixture(scope="module")
-def ref(tmp_path_factory):
-    """A tiny model as a folder."""
-    return str(families.save("llama", tmp_path_factory.mktemp("channels")))
-
-
-@pytest.fixture(scope="module")
-def models():
-    return Models()
 
 
 @pytest.fixture

@@ -24,17 +24,6 @@ from workbench.views.question import Question, shape_of
 ROWS = "clean,corrupt,right,wrong,pos:HERE\na b c d e,a b f d e,g,h,2\nb c d e f,b c a e f,i,j,2\n"
 
 
-@pytest.fixture(scope="session")
-def ref(tmp_path_factory):
-    """A tiny model as a folder."""
-    return str(families.save("llama", tmp_path_factory.mktemp("views")))
-
-
-@pytest.fixture(scope="session")
-def models():
-    return Models()
-
-
 @pytest.fixture
 def view(ref, models, tmp_path):
     jobs = Jobs(models)

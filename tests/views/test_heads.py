@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests import families
-from tests.views.conftest import opened, settle
+from tests.views.conftest import PROMPTS, ROWS, opened, settle
 from workbench.detectors.writing import writes
 from workbench.errors import BadInput
 from workbench.hooks import read
@@ -24,22 +24,9 @@ from workbench.views.heads_columns import ABOUT, Column
 from workbench.views.heads_filter import narrowed
 from workbench.views.heads_table import HeadsTable, measured
 
-PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
-ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{words},i{words[1:]},b,d\n" for words in PROMPTS)
 UNNAMED = "clean,corrupt,right,wrong\na b c d e,a b f d e,g,h\n"
 SMALL = {"examples": 3, "length": 4, "copies": 3}
 COUNT = families.LAYERS * families.HEADS
-
-
-@pytest.fixture(scope="module")
-def ref(tmp_path_factory):
-    """A tiny model as a folder."""
-    return str(families.save("llama", tmp_path_factory.mktemp("heads")))
-
-
-@pytest.fixture(scope="module")
-def models():
-    return Models()
 
 
 @pytest.fixture

@@ -4,29 +4,16 @@ import numpy as np
 import pytest
 
 from tests import families
-from tests.views.conftest import opened, settle
-from workbench.jobs import Jobs, Models
+from tests.views.conftest import PROMPTS, ROWS, opened, settle
+from workbench.jobs import Jobs
 from workbench.methods import METHODS
 from workbench.store import Store
 from workbench.views.looks import Looks
 from workbench.views.looks_address import restore, written
 from workbench.widgets.attention_grid import exact_state
 
-PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
-ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{words},i{words[1:]},b,d\n" for words in PROMPTS)
 TEXT = "c d e c d e f g"
 HOSTILE = "<img src=x onerror=window.hacked=1> \u05e9 \U0001f389"
-
-
-@pytest.fixture(scope="module")
-def ref(tmp_path_factory):
-    """A tiny model as a folder."""
-    return str(families.save("llama", tmp_path_factory.mktemp("looks")))
-
-
-@pytest.fixture(scope="module")
-def models():
-    return Models()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests import families
-from tests.views.conftest import opened, settle
+from tests.views.conftest import HOSTILE, ROWS, opened, settle
 from workbench import progress
 from workbench.errors import BadInput
 from workbench.jobs import Jobs, Models
@@ -19,21 +19,6 @@ from workbench.views.cells import Cell
 from workbench.views.maps import PAIRS, Maps
 from workbench.views.maps_address import restore, written
 from workbench.views.maps_kinds import KINDS
-
-PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
-ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{prompt},i{prompt[1:]},b,d\n" for prompt in PROMPTS)
-HOSTILE = "<img src=x onerror=window.hacked=1>"
-
-
-@pytest.fixture(scope="module")
-def ref(tmp_path_factory):
-    """A tiny model as a folder."""
-    return str(families.save("llama", tmp_path_factory.mktemp("maps")))
-
-
-@pytest.fixture(scope="module")
-def models():
-    return Models()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests import families
-from tests.views.conftest import opened, settle
+from tests.views.conftest import HOSTILE, PROMPTS, ROWS, opened, settle
 from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
 from workbench.pages import residual_words as words
@@ -19,21 +19,7 @@ from workbench.views.residual import PANELS, Residual
 from workbench.views.residual_address import restore, written
 from workbench.views.residual_cells import Place, component_of, place_at
 
-PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
-ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{prompt},i{prompt[1:]},b,d\n" for prompt in PROMPTS)
-HOSTILE = "<img src=x onerror=window.hacked=1>"
 LENGTH = 7
-
-
-@pytest.fixture(scope="module")
-def ref(tmp_path_factory):
-    """A tiny model as a folder."""
-    return str(families.save("llama", tmp_path_factory.mktemp("residual")))
-
-
-@pytest.fixture(scope="module")
-def models():
-    return Models()
 
 
 @pytest.fixture
