@@ -54,6 +54,14 @@ def quiet(tab, seconds=1.0):
         tab.wait_for_timeout(100)
 
 
+def until(tab, what):
+    """Wait until something has come about."""
+    end = time.monotonic() + EXPECT / 1000
+    while not what():
+        assert time.monotonic() < end
+        tab.wait_for_timeout(50)
+
+
 DARK = "getComputedStyle(document.body).backgroundColor === 'rgb(16, 18, 21)'"
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, served
+from tests.pages.conftest import EXPECT, served, until
 from workbench.store import Store
 from workbench.views.circuits import Circuits
 
@@ -90,13 +90,6 @@ def drawn(tab, edges=lambda count: True, **wanted):
         if "edges" in said and edges(int(said["edges"])) and all(said.get(name) == one for name, one in wanted.items()):
             return said
         assert time.monotonic() < end, said
-        tab.wait_for_timeout(50)
-
-
-def until(tab, true):
-    end = time.monotonic() + EXPECT / 1000
-    while not true():
-        assert time.monotonic() < end
         tab.wait_for_timeout(50)
 
 

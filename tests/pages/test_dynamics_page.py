@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.pages.conftest import EXPECT, open_dark, served
+from tests.pages.conftest import EXPECT, open_dark, served, until
 from workbench.pages import dynamics_words as words
 from workbench.pages.dynamics import DynamicsPage
 from workbench.pages.soon import Soon
@@ -51,14 +51,6 @@ def button(query):
 def figure(tab, title):
     """The figure of a title."""
     return tab.locator(".js-plotly-plot").filter(has_text=title).first
-
-
-def until(tab, what):
-    """Wait until the view has come to something."""
-    end = time.monotonic() + EXPECT / 1000
-    while not what():
-        assert time.monotonic() < end
-        tab.wait_for_timeout(50)
 
 
 def fits(shown, width):
