@@ -4,8 +4,6 @@ Nothing here computes: `run` hands a question to the queue of its model, `refres
 set in the thread that calls these; a page calls `refresh` a few times a second while something is `live`.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import param
@@ -16,15 +14,15 @@ from workbench.jobs.placed import DTYPE
 from workbench.models.revisions import several
 from workbench.result import Circuit, Origin, Result
 from workbench.store import Store
-from workbench.views.asking import Asking, kept
+from workbench.views.asking import kept
 from workbench.views.attention import Attention
-from workbench.views.cells import Cell, cell_at, cell_of_place, group_of
 from workbench.views.circuit_size import CircuitSize
 from workbench.views.compared import Compared
 from workbench.views.expected import Expected
 from workbench.views.fields import Field, method_fields
 from workbench.views.live import Live
 from workbench.views.opened import opened
+from workbench.views.picking import Picking
 from workbench.views.question import CUSTOM, Question, baseline_of
 from workbench.views.working import IDLE, stamped
 
@@ -32,16 +30,14 @@ from workbench.views.working import IDLE, stamped
 ENOUGH = 16
 
 
-class Circuits(Asking):
+class Circuits(Picking):
     """State of the circuits page."""
 
     method = param.String(default="patch", doc="Id of a method.")
     params = param.Dict(default={}, doc="The method's parameters, by name.")
 
-    result = param.Parameter(doc="The Result shown, whole or partial, or None.")
     whole = param.Boolean(default=False, doc="Whether it is finished.")
     baseline = param.Parameter(doc="Scores of the baseline on the same prompts, or None.")
-    pos = param.Integer(default=None, allow_None=True, doc="The position chosen.")
     size = param.Integer(default=None, allow_None=True, doc="The size a Circuit is looked at; None for that it was found at.")
     stored = param.List(default=[], doc="Entries of the store, the newest first.")
 
@@ -253,56 +249,3 @@ class Circuits(Asking):
         if origin.method in METHODS:
             self.method = origin.method
             self.params = kept(origin.params, self.method_fields)
-
-    def click(self, figure: Any, point: Mapping[str, Any]) -> None:
-        """Choose the cell of a clicked point of the shown figure, and show where its head looks."""
-        cell = cell_at(self.result, figure, point) if self.result is not None else None
-        if cell is not None:
-            self.choose(cell)
-
-    def pick(self, place: str) -> None:
-        """Look at a node or edge of the Circuit shown, '' for none, and show where its head looks."""
-        try:
-            self.ablation.look(place)
-        except BadInput as problem:
-            self.tell("error", str(problem))
-            return
-        cell = cell_of_place(self.ablation.graph, place) if place else None
-        if cell is not None:
-            self.choose(cell)
-        # After the attention, which is seen at once.
-        if place:
-            self.ablation.prepare()
-
-    def replace(self, place: str, by: str) -> None:
-        """Replace a node or edge of the Circuit shown; a BadInput becomes a notice."""
-        if self._question is not None and not self._has_prompts("replace something"):
-            return
-        try:
-            self.ablation.replace(place, by)
-        except BadInput as problem:
-            self.tell("error", str(problem))
-
-    def choose(self, cell: Cell) -> None:
-        """Choose a cell, and show where its head looks."""
-        # What is found in the weights alone has no prompts.
-        if cell.layer is None or self._question is None or not self._question.task:
-            return
-        self.pos = cell.pos
-        if not self._has_prompts("see attention"):
-            return
-        group = group_of(self.result, cell) if self.result is not None else None
-        self.attention.look(cell.layer, None if group else cell.head, group)
-
-    def _has_prompts(self, why: str) -> bool:
-        """Whether the prompts of the result are known; the user's own are as long as they stand in the form."""
-        asked = self._question
-        if asked is None or asked.task != CUSTOM or asked.rows:
-            return asked is not None
-        if not self.rows.strip():
-            self.tell("warning", f"The prompts of this result are not stored. Paste your pairs again to {why}.")
-            return False
-        self._question = replace(asked, rows=self.rows)
-        self.attention.ask_about(self._question, len(self.attention.prompts))
-        self.ablation.take_prompts(self._question)
-        return True
