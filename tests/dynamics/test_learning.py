@@ -16,7 +16,7 @@ FIXED = Setting.fast(p_novel=0.0)
 
 @pytest.fixture(scope="module")
 def curve():
-    return STUDIES["reddy"](steps=1500, every=50, seeds=6)
+    return STUDIES["reddy"](steps=1500, every=50, seeds=4)
 
 
 def test_learning_in_context_is_abrupt_after_a_plateau(curve):
@@ -29,7 +29,7 @@ def test_learning_in_context_is_abrupt_after_a_plateau(curve):
     assert (at.sel(series="ic", step=400) < 0.25).all()
     assert (at.sel(series="cla", step=400) > 0.8).all()
     assert abs(at.sel(series="ic", step=1500) - at.sel(series="ic2", step=1500)).max() < 0.05
-    assert "6 of 6 seeds" in curve.notes["transition"]
+    assert "4 of 4 seeds" in curve.notes["transition"]
 
 
 def test_labels_are_found_long_before_items_are(curve):
@@ -60,7 +60,7 @@ def test_many_bursts_of_many_classes_teach_context_and_few_classes_weights():
 
 def test_as_many_labels_as_items_fewer_seeds_learn():
     """Without biases, so that no network is dead: what is missing is the first step, and not the means."""
-    found = STUDIES["reddy_saddle"](steps=1200, every=1200, seeds=6, architecture="unbiased")
+    found = STUDIES["reddy_saddle"](steps=1200, every=1200, seeds=4, architecture="unbiased")
     equal, more = found.parts["learned"].values
     assert found.parts["dead"].values.tolist() == [0, 0]
-    assert more - equal >= 4
+    assert more - equal >= 3

@@ -69,11 +69,11 @@ def test_where_prompts_disagree_faithfulness_is_undefined_and_said_so(circuits_o
 @pytest.mark.slow
 def test_h_random_circuits_of_a_trained_model_give_back_nothing_until_most_edges_are_there(smollm):
     """CPR of edges ranked at random: 0.25 to 0.32 on the models of MIB (table 3), the area under a rise from half on."""
-    pairs = TASKS["ioi"](smollm, n=6, seed=0)
+    pairs = TASKS["ioi"](smollm, n=4, seed=0)
     circuits = Circuits(Wiring(smollm, "key_value"), pairs)
     graph, frame = circuits.wiring.graph, framed(circuits)
     found = []
-    for seed in range(3):
+    for seed in range(2):
         ranking = Ranking(graph, np.random.default_rng(seed).standard_normal(graph.n_edges))
         found.append(curves(ranking, circuits, frame, [], 0, seed).mib(graph)["cpr"])
     assert 0.2 < np.mean(found) < 0.4

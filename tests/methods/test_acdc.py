@@ -35,25 +35,28 @@ def by_hand(model, pairs, threshold, early):
     return graph.pruned(graph.edges & ~gone), harms[graph.edge_list]
 
 
-@pytest.mark.parametrize("order", ["late_first", "early_first"])
-def test_the_circuit_is_that_of_one_trial_after_another(model_of, order):
+@pytest.fixture(scope="module")
+def in_order(model_of):
+    """ACDC of one model in either order."""
     model = model_of("gpt2")
     pairs = toy_pairs(model)
-    expected, harms = by_hand(model, pairs, 0.03, order == "early_first")
-    found = ACDC(model, pairs, metric="logit_diff", threshold=0.03, order=order)
+    return {
+        order: ACDC(model, pairs, metric="logit_diff", threshold=0.03, order=order) for order in ("late_first", "early_first")
+    }
+
+
+@pytest.mark.parametrize("order", ["late_first", "early_first"])
+def test_the_circuit_is_that_of_one_trial_after_another(model_of, in_order, order):
+    model, found = model_of("gpt2"), in_order[order]
+    expected, harms = by_hand(model, toy_pairs(model), 0.03, order == "early_first")
     kept = found.parts["kept"].values
     assert 5 < kept.sum() < kept.size / 2
     assert (kept == expected[graph_of(model.cfg).edge_list]).all()
     assert np.allclose(found.values.values, harms, atol=2e-5)
 
 
-def test_the_order_of_trials_changes_the_circuit(model_of):
-    model = model_of("gpt2")
-    pairs = toy_pairs(model)
-    one, other = (
-        ACDC(model, pairs, metric="logit_diff", threshold=0.03, order=order).parts["kept"].values
-        for order in ("late_first", "early_first")
-    )
+def test_the_order_of_trials_changes_the_circuit(in_order):
+    one, other = (found.parts["kept"].values for found in in_order.values())
     assert (one != other).any()
 
 

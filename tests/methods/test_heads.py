@@ -95,7 +95,7 @@ def test_bad_input(llama, asked, said):
 def test_removing_the_heads_that_are_named_hurts_more_than_removing_others(smollm):
     """Induction heads are needed for what repeats: against as many others of the same layers, twenty draws."""
     pairs = toy_pairs(smollm)
-    found = HEADS(smollm, pairs, examples=4)
+    found = HEADS(smollm, pairs, examples=2)
     scores = found.values.sel(detector="induction").values
     named = [divmod(int(index), scores.shape[1]) for index in np.argsort(-scores.ravel())[:6]]
     tokens = sequences.repeated(smollm, 6, 1, 25, 2)
