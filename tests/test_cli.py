@@ -71,6 +71,7 @@ def test_every_method_runs_and_is_stored(run, wordy, name, tmp_path):
         "channel_map": {"source": ("--pairs", str(named)), "words": ("--channel", "0.1.2", "--steps", "3")},
         "channel_scale": {"source": ("--pairs", str(named)), "words": ("--channel", "0.1.2")},
         "direct_paths": {"source": ("--pairs", str(named)), "words": ("--reader", "2.1")},
+        "edge_pruning": {"words": ("--steps", "20")},
         "heads": {"words": ("--examples", "2", "--length", "4", "--copies", "2")},
         "induction": {"words": ("--examples", "2", "--length", "5", "--copies", "2")},
         "in_context": {

@@ -63,7 +63,7 @@ ASKED = {
     "repeat_surprisal": {"listed": "3", "examples": 2, "sentences": 1},
     "retrieval": {"lengths": "64", "depths": 1, "needles": 1},
 }
-FIRST = {name: asked for name, asked in ASKED.items() if name not in ("discover", "edge_pruning")}
+FIRST = {name: asked for name, asked in ASKED.items() if name != "discover"}
 # What looks at where the prompts name their answers.
 NAMING = {"heads", "channel_map", "channel_scale", "direct_paths"}
 # What a random model never does, so that there is no number; and what is longer than the context of some of them.
