@@ -168,11 +168,16 @@ def averaged(result: Result) -> Result:
 
 
 def _about(result: Result) -> str:
+    from workbench.dynamics import STUDIES
+    from workbench.methods import METHODS
+
     told = dict(result.notes)
     if result.origin is not None:
         told["origin"] = result.origin.caption()
     rows = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(note)}</dd>" for name, note in told.items())
-    code = f"<pre>{html.escape(result.origin.code())}</pre>" if result.origin is not None else ""
+    # What a panel of a page reads is no method: its code is in the panel's menu.
+    called = result.origin is not None and result.origin.method in (*METHODS, *STUDIES)
+    code = f"<pre>{html.escape(result.origin.code())}</pre>" if called else ""
     return f"<details><summary>Conventions and origin</summary><dl>{rows}</dl>{code}</details>\n" if told else ""
 
 

@@ -21,6 +21,7 @@ from workbench.views.channels import Channels
 from workbench.views.channels_address import restore, written
 from workbench.views.composed import between, by_layer, cell_at
 from workbench.views.pair import strongest
+from workbench.views.search import effects_of
 
 pytestmark = pytest.mark.usefixtures("lenient")
 UNNAMED = "clean,corrupt,right,wrong\na b c d e,a b f d e,g,h\n"
@@ -412,3 +413,29 @@ def test_a_component_that_there_is_not_is_not_asked_again(view):
     settle(view)
     assert len(view.told) == told
     assert view.pair.scaled is not None
+
+
+def same(code, shown):
+    names = {}
+    exec(code, names)
+    made = names["result"]
+    assert made.values.dims == shown.values.dims
+    np.testing.assert_allclose(made.values.values, shown.values.values, rtol=1e-5, atol=1e-6)
+
+
+def test_the_code_of_every_panel_gives_its_numbers(view):
+    view.find()
+    settle(view)
+    pair = view.pair
+    same(view.code(view.layers), view.layers)
+    same(view.code(view.block), view.block)
+    same(pair.code(pair.known.scores), pair.known.scores)
+    same(pair.code(pair.known.effects), pair.known.effects)
+    kept = effects_of(view.channels, pair.writer, pair.reader)
+    same(pair.code(kept), kept)
+    pair.param.update(alpha=2.0, prompt=1)
+    scaled_now = pair.scaled
+    shown = {"looks": scaled_now.looks(2.0, 1), "logits": scaled_now.logits(2.0, 1), "answers": scaled_now.answers(),
+             "leaning": scaled_now.leaning()}  # fmt: skip
+    for name, result in shown.items():
+        same(pair.code(result, name), result)

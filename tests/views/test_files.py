@@ -10,12 +10,20 @@ import pytest
 from tests import families
 from tests.plots import samples
 from workbench.errors import BadInput
-from workbench.jobs import Models
-from workbench.methods import METHODS
+from workbench.graph import graph_from
+from workbench.jobs import Jobs, Models
+from workbench.methods import METHODS, agreement
+from workbench.store import Store
 from workbench.store.as_json import from_json
 from workbench.views.attention import of_head
+from workbench.views.circuit_size import CircuitSize
 from workbench.views.code import code_of
+from workbench.views.compared import Compared, Other
+from workbench.views.descent import Nested
+from workbench.views.example import Example
 from workbench.views.files import about, file_of, numbers, stem
+from workbench.views.forming import Forming
+from workbench.views.maps import Maps
 from workbench.views.question import Question
 from workbench.views.writes import written
 
@@ -72,6 +80,43 @@ def test_the_code_of_own_pairs_has_the_rows(tmp_path, models):
     # Other rows than those of the result are not said to be its own.
     for other in ("", ROWS + "c d,e f,g,h\n", "no rows"):
         assert "PATH_OR_ROWS" in code_of(result, other)
+
+
+def test_the_code_of_a_circuit_at_another_size_its_curve_and_two_circuits_runs(models):
+    model = models.take(REPEATED.model)
+    pairs = REPEATED.pairs(model)
+    found, other = (METHODS["discover"](model, pairs, **OPTIONS["discover"], target=target) for target in (0.8, 0.5))
+    sizes = CircuitSize(found)
+    size = next(one for one in sizes.sizes if one != sizes.chosen)
+    made = pasted(sizes.code(size, ""))
+    assert made.title == sizes.select(size).title
+    assert np.array_equal(made.parts["kept"], sizes.kept(size))
+    assert "CircuitSize" not in sizes.code(sizes.chosen, "")
+    same(pasted(code_of(found, "", "result = result.curve()\n")), found.curve())
+    compared = Compared(Store())
+    compared.ask_about(found)
+    compared.other = Other(other.title, "", graph_from(other), other.parts["kept"].values, CircuitSize(other))
+    same(pasted(compared.code("")), compared.curves())
+
+
+def test_the_code_of_how_far_two_maps_agree_runs(models):
+    model = models.take(REPEATED.model)
+    view, pairs = Maps(Jobs(models)), REPEATED.pairs(model)
+    view.results = {method: METHODS[method](model, pairs, **OPTIONS["patch"]) for method in ("patch", "atp")}
+    same(pasted(view.agreement_code), agreement(*view.results.values()))
+
+
+def test_the_code_of_what_is_at_hand_on_the_page_of_dynamics_runs():
+    example, forming, nested = Example(step=600), Forming("attention"), Nested(items=4, steps=200)
+    example.of = "mean"
+    shown = [
+        (example.code("course"), example.course), (example.code("attention"), example.attention(600)),
+        (forming.code("curve"), forming.curve), (forming.code("losses"), forming.losses),
+        (forming.code("attention 1"), forming.attention(forming.step)[1]),
+        (nested.code("loss"), nested.loss()), (nested.code("shares"), nested.shares()),
+    ]  # fmt: skip
+    for code, result in shown:
+        same(pasted(code), result)
 
 
 def test_what_is_no_call_of_the_library_has_no_code():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests import families
 from tests.views.conftest import opened, settle
 from workbench.edges.interventions import Intervention, intervened
 from workbench.graph import graph_of
@@ -56,6 +57,22 @@ def test_an_answer_has_the_librarys_own_numbers(view):
     namespace = {}
     exec(view.ablation.code, namespace)
     np.testing.assert_allclose(namespace["changed"].after, both.after, atol=1e-5)
+    shown = view.ablation.answer.scores().values
+    np.testing.assert_array_equal(shown.sel(run="after"), both.after)
+    assert float(shown.sel(run="change").mean()) == pytest.approx(both.change)
+
+
+def test_the_code_of_own_pairs_has_the_rows(models, tmp_path):
+    jobs, ref = Jobs(models), str(families.save("llama", tmp_path))
+    made = opened(Circuits(jobs, Store(tmp_path / "store"), model=ref, task="custom", method="eap", rows=ROWS))
+    made.run()
+    settle(made)
+    made.replace("a0.h0", "mean")
+    settle(made)
+    namespace = {}
+    exec(made.ablation.code, namespace)
+    np.testing.assert_allclose(namespace["changed"].after, made.ablation.answer.changed.after, atol=1e-5)
+    jobs.stop_all(10)
 
 
 def test_runs_are_recorded_as_soon_as_a_place_is_looked_at(view, models, monkeypatch):

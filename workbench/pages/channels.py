@@ -132,7 +132,8 @@ class ChannelsPage(Shell):
     def _map(self, panel: Panel, result: Result | None, cell: tuple[int, int] | None) -> None:
         """Show a heatmap with the chosen cell framed."""
         made = None if result is None else finished(result, self.theme, self._width(self.across >= SIDE_BY_SIDE))
-        panel.show(made, result, frames=[] if made is None or cell is None else frames(made.figure, *cell))
+        framed = [] if made is None or cell is None else frames(made.figure, *cell)
+        panel.show(made, result, code="" if result is None else self.view.code(result), frames=framed)
 
     def _draw_pair(self) -> None:
         """Draw the components of the pair, and what follows of the chosen one's scale."""

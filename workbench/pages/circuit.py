@@ -10,6 +10,7 @@ from workbench.pages.menu import Panel
 from workbench.pages.shown import finished, paper
 from workbench.views.circuit_size import CircuitSize
 from workbench.views.circuits import Circuits
+from workbench.views.code import code_of
 
 
 class Size:
@@ -47,7 +48,8 @@ class Size:
         self._setting = False
         self.says.object = words.size(sizes, asked)
         curve = sizes.curve
-        self.curve.show(None if curve is None else finished(curve, theme, width, log=True, mark=asked), curve)
+        made = None if curve is None else finished(curve, theme, width, log=True, mark=asked)
+        self.curve.show(made, curve, code=code_of(sizes.circuit, self._view.rows, "result = result.curve()\n"))
 
     def _moved(self, event: Any) -> None:
         if not self._setting and event.new is not None:

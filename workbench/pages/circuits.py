@@ -165,9 +165,11 @@ class CircuitsPage(Shell):
         self.size.show(self.theme, width)
         self.network.show(self.theme, width)
         self.compared.show(self.theme, width)
-        self.network_menu.show(shown if self.network.pane.visible else None, self.view.rows)
+        sizes, rows = self.view.sizes, self.view.rows
+        code = "" if sizes is None else sizes.code(sizes.chosen if self.view.size is None else self.view.size, rows)
+        self.network_menu.show(shown if self.network.pane.visible else None, rows, code)
         made = None if shown is None or isinstance(shown, Circuit) else finished(shown, self.theme, width)
-        self.map.show(made, shown, self.view.rows, [] if made is None else self._frames(made.figure))
+        self.map.show(made, shown, rows, frames=[] if made is None else self._frames(made.figure))
 
     def _frames(self, figure: Any) -> list[dict[str, Any]]:
         looked = self.view.attention

@@ -51,7 +51,8 @@ class ComparedCard:
                 '<div style="font-size:12px;opacity:.75">Both curves: unavailable, faithfulness over sizes was not measured '
                 "of both. Find a circuit (discover) measures it.</div>"
             )
-        self.curves.show(None if found is None else drawn(found, theme, width, log=True), found)
+        made = None if found is None else drawn(found, theme, width, log=True)
+        self.curves.show(made, found, code="" if made is None else compared.code(view.rows))
 
     def _chosen(self, event: object) -> None:
         if self._setting or event.new is None:

@@ -83,8 +83,8 @@ class Course(Stepped):
             if step not in self._made:
                 self._made[step] = self._looked(step, self._half)
             self._course.update_shapes({"x0": step, "x1": step}, {"name": "mark"})
-            self.course.show(self._course, self._view.course)
+            self.course.show(self._course, self._view.course, code=self._view.code("course"))
             found, of = self._view.attention(step), self._view
             # What should be looked at is framed.
             target = frames(self._made[step], len(found.values) - 1, 2 * of.item - 1) if of.of == "one" else []
-            self.looks.show(self._made[step], found, frames=target)
+            self.looks.show(self._made[step], found, code=of.code("attention"), frames=target)

@@ -93,12 +93,13 @@ class Formation(Stepped):
         self.says.object = f'<span style="font-size:14px">{words.forming(view)}</span>'
         self.table.object = words.measures(view.told(view.step), f"step {view.step:,}", view.curve.notes)
         self.ref.object = words.reference(view)
-        of = (self.shares, view.curve), (self.losses, view.losses)
-        for (chart, result), curve in zip(of, self._curves, strict=False):
+        of = (self.shares, view.curve, "curve"), (self.losses, view.losses, "losses")
+        for (chart, result, name), curve in zip(of, self._curves, strict=False):
             curve.update_shapes({"x0": view.step, "x1": view.step}, {"name": "mark"})
-            chart.show(curve, result)
+            chart.show(curve, result, code=view.code(name))
         if self._curves:
-            for chart, found in zip(self.looks, view.attention(view.step), strict=True):
+            for at, (chart, found) in enumerate(zip(self.looks, view.attention(view.step), strict=True)):
                 made = drawn(found, self._theme, self._half / 2 if self._beside else self._half, limit=1)
+                code = view.code(f"attention {at}")
                 # Shares of attention from none to all need no scale beside them; its room goes to the cells.
-                chart.show(made.update_traces(showscale=False).update_layout(margin_r=8, height=SMALL), found)
+                chart.show(made.update_traces(showscale=False).update_layout(margin_r=8, height=SMALL), found, code=code)

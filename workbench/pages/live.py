@@ -6,6 +6,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import live_words as words
+from workbench.pages.menu import Menu, menued
 from workbench.pages.shown import heading, paper
 from workbench.views.answering import BYS
 from workbench.views.circuits import Circuits
@@ -31,10 +32,11 @@ class LiveCard:
             button.on_click(lambda event, act=act: act())
         self.actions = pmui.Row(self.undo, self.clear, self.measure, margin=(4, 0), sx={"gap": "6px"})
         self.status, self.says, self.table = _text(), _text(), _text()
-        self.card = paper(
-            heading("Replace a node or an edge", "and see what the answer becomes"), self.chosen, self.buttons, self.about,
-            self.list, self.actions, self.status, self.says, self.table,
-        )  # fmt: skip
+        self.menu = Menu()
+        self.card = paper(menued(
+            self.menu, heading("Replace a node or an edge", "and see what the answer becomes"), self.chosen, self.buttons,
+            self.about, self.list, self.actions, self.status, self.says, self.table,
+        ))  # fmt: skip
         self.live.param.watch(lambda *_: self._tell_place(), ["place", "unavailable", "replaced"])
         self.live.param.watch(lambda *_: self._list(), ["replaced", "undoable", "status"])
         self.live.param.watch(lambda *_: self._tell(), ["answer", "status"])
@@ -80,6 +82,7 @@ class LiveCard:
         if answer is not None:
             self.says.object = words.changed(answer)
             self.table.object = words.table(answer)
+        self.menu.show(None if answer is None else answer.scores(), code=self.live.code)
 
 
 def _text() -> pn.pane.HTML:

@@ -87,7 +87,7 @@ class Agreement:
         now = (id(made), theme, width)
         if now != self._drawn:
             self._drawn = now
-            self.panel.show(None if made is None else drawn(made, theme, width), made)
+            self.panel.show(None if made is None else drawn(made, theme, width), made, code=view.agreement_code)
 
 
 class Looks:
@@ -105,4 +105,4 @@ class Looks:
         now = (id(scores), theme, width)
         if now != self._drawn:
             self._drawn = now
-            self.panel.show(None if scores is None else drawn(scores, theme, width), scores)
+            self.panel.show(None if scores is None else drawn(scores, theme, width), scores, self._view.rows)

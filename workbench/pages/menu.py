@@ -44,20 +44,23 @@ class Menu(pn.custom.JSComponent):
     def __init__(self):
         super().__init__(visible=False, margin=0, width=64, height=26)
         self._result: Result | None = None
-        self._rows = ""
+        self._told: tuple[Any, str, str] | None = None
 
-    def show(self, result: Result | None, rows: str = "") -> None:
+    def show(self, result: Result | None, rows: str = "", code: str = "") -> None:
         """Take up what the panel shows.
 
         Args:
             result: The Result, whole or partial; None for nothing, and then there is no menu.
             rows: The user's own pairs as text, so that the code of a task 'custom' runs as pasted.
+            code: What computes it again, where its origin alone does not say; '' where it does.
         """
-        if result is not None and (result is not self._result or rows != self._rows):
-            told = {"title": result.title, "file": stem(result), "code": code_of(result, rows), "told": about(result)}
+        if result is not None and (result, rows, code) != self._told:
+            made = code or code_of(result, rows)
+            told = {"title": result.title, "file": stem(result), "code": made, "told": about(result)}
             if told != self.about:
                 self.about = told
-        self._result, self._rows = result, rows
+            self._told = (result, rows, code)
+        self._result = result
         self.visible = result is not None
 
     def _handle_msg(self, data: Any) -> None:
@@ -90,7 +93,14 @@ class Panel:
         self.chart, self.menu = Chart(click), Menu()
         self.box = menued(self.menu, self.chart)
 
-    def show(self, made: Any | None, result: Result | None, rows: str = "", frames: Sequence[dict[str, Any]] = ()) -> None:
+    def show(
+        self,
+        made: Any | None,
+        result: Result | None,
+        rows: str = "",
+        code: str = "",
+        frames: Sequence[dict[str, Any]] = (),
+    ) -> None:
         """Show the figure that was made of a result, or nothing; see `Menu.show` and `Chart.show`."""
         self.chart.show(made, frames)
-        self.menu.show(result if made is not None else None, rows)
+        self.menu.show(result if made is not None else None, rows, code)

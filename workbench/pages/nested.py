@@ -81,8 +81,8 @@ class Descent:
         self.drawn.flex_direction = "row" if pair else "column"
         width = (self._width - 12) / 2 if pair else self._width
         half = view.drop.half
-        for chart, curve in ((self.loss, view.loss()), (self.shares, view.shares())):
+        for chart, curve, of in ((self.loss, view.loss(), "loss"), (self.shares, view.shares(), "shares")):
             made = drawn(curve, self._theme, width)
             if half:
                 named(made, half, f"P one half, step {half:,}", self._theme)
-            chart.show(made, curve)
+            chart.show(made, curve, code=view.code(of))

@@ -95,7 +95,7 @@ class Scale:
         for name, chart in (("answers", self.answers), ("leaning", self.leaning)):
             made, curve = self._made[name]
             made.update_shapes({"x0": pair.alpha, "x1": pair.alpha}, {"name": "mark"})
-            chart.show(made, curve)
+            chart.show(made, curve, code=pair.code(curve, name))
         prompt, scaled, whole = min(pair.prompt, len(prompts) - 1), pair.scaled, self._width
         left = right = whole
         if self._halved:
@@ -108,8 +108,10 @@ class Scale:
             "looks": float(scaled.attention[:, prompt].max()) or 1.0,
             "logits": float(abs(scaled.items[:, prompt]).max()) or 1.0,
         }
-        self.looks.show(drawn(looks, self._theme, left, limit=ends["looks"], numbers=wide), looks)
-        self.logits.show(drawn(logits, self._theme, right, limit=ends["logits"], numbers=True), logits)
+        made = drawn(looks, self._theme, left, limit=ends["looks"], numbers=wide)
+        self.looks.show(made, looks, code=pair.code(looks, "looks"))
+        made = drawn(logits, self._theme, right, limit=ends["logits"], numbers=True)
+        self.logits.show(made, logits, code=pair.code(logits, "logits"))
 
     def _set(self, **state: Any) -> None:
         if not self._setting and all(value is not None for value in state.values()):

@@ -8,6 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages.chart import Finished
+from workbench.pages.menu import Menu, menued
 from workbench.pages.palettes import palette_for
 from workbench.pages.table import Table
 from workbench.plots import figure
@@ -75,14 +76,16 @@ class TopCells:
 
     def __init__(self, view: Circuits):
         self._view, self._rows = view, []
-        self.table = Table(self._clicked)
-        self.card = paper(heading("Largest cells", "mean over prompts; click a row to see its head"), self.table)
+        self.table, self.menu = Table(self._clicked), Menu()
+        title = heading("Largest cells", "mean over prompts; click a row to see its head")
+        self.card = paper(menued(self.menu, title, self.table))
         self.card.visible = False
 
     def show(self, result: Result | None) -> None:
         """Show the largest cells of a result."""
         self._rows = top_cells(result) if result is not None else []
         self.card.visible = bool(self._rows)
+        self.menu.show(result if self._rows else None, self._view.rows)
         if not self._rows or result is None:
             return
         shown = {"value": (result.unit, "{:+.3g}"), "±": ("± s.e.", "{:.2g}")}

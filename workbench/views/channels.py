@@ -13,6 +13,7 @@ from workbench.jobs import JOBS, LIVE, Jobs
 from workbench.result import Scores, canonical
 from workbench.store import Store
 from workbench.views.asking import Asking
+from workbench.views.code import code_of
 from workbench.views.composed import Head, by_layer, cell_at, check
 from workbench.views.composed import between as between_heads
 from workbench.views.fields import method_fields
@@ -56,6 +57,13 @@ class Channels(Asking):
         if self.composed is None or self.between is None:
             return None
         return between_heads(self.composed, *self.between)
+
+    def code(self, result: Scores) -> str:
+        """Python that computes the layers' or the heads' scores again."""
+        name, given = "by_layer", ""
+        if result is not self.layers:
+            name, given = "between", "".join(f", {at}" for at in self.between or ())
+        return code_of(result, self.rows, f"from workbench.views.composed import {name}\n\nresult = {name}(result{given})\n")
 
     @property
     def live(self) -> bool:

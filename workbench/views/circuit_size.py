@@ -14,6 +14,7 @@ from workbench import select
 from workbench.errors import one_of
 from workbench.graph import graph_from
 from workbench.result import Circuit, Curve
+from workbench.views.code import code_of
 
 LADDER = (1, 2, 5)
 FIRST = 100
@@ -103,6 +104,17 @@ class CircuitSize:
             parts={**parts, "kept": xr.DataArray(kept, dims=("edge",))},
             notes={**notes, "selection": said},
         )
+
+    def code(self, size: int, rows: str) -> str:
+        """Python that finds the circuit of this size again.
+
+        Args:
+            size: One of `sizes`.
+            rows: The user's own pairs as text, for the task 'custom'.
+        """
+        found = size == self.chosen and "kept" in self.circuit.parts
+        then = f"from workbench.views.circuit_size import CircuitSize\n\nresult = CircuitSize(result).select({size})\n"
+        return code_of(self.circuit, rows, "" if found else then)
 
     def measured(self, size: int) -> Measured | None:
         """The faithfulness at this size as the curve has it; None where it was not measured."""

@@ -1,7 +1,7 @@
 """Python that computes again what a panel shows, as pasted into a notebook."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,51 @@ from workbench.views.question import CUSTOM, shape_of
 PANELS = {
     "writes": "from workbench.views.writes import written\n\n"
     "result = written(model, pairs, {layer!r}, {head!r}, {prompt!r}, {of!r})\n",
+    "component_scores": "from workbench.channels.pair import component_scores\n"
+    "from workbench.channels.weights import Heads\n\n"
+    "result = component_scores(Heads(model), {slot!r}, {writer}, {reader})\n",
+    "component_effects": "from workbench.channels.evidence import Bench\n"
+    "from workbench.channels.pair import component_effects\n"
+    "from workbench.channels.weights import Heads\n\n"
+    "result = component_effects(Bench(Heads(model), pairs), {writer}, {reader})\n",
+    "component_scaled": "from workbench.channels.evidence import Bench\n"
+    "from workbench.channels.pair import scaled\n"
+    "from workbench.channels.weights import Heads\n\n"
+    "result = scaled(Bench(Heads(model), pairs), {writer}, {reader}, {component!r})\n",
+    "intervened": "pairs = pairs.select(range(min(len(pairs), {prompts!r})))\n"
+    "changed = workbench.intervened(model, pairs, [\n{replaced}], metric={metric!r}, readers={readers!r}, seed={seed!r})\n"
+    "print(changed.before, changed.after, changed.change, changed.error)\n",
 }  # fmt: skip
 
 
-def code_of(result: Result, rows: str = "") -> str:
+def code_of(result: Result, rows: str = "", then: str = "") -> str:
     """The code, '' where there is none for this panel.
 
     Args:
         result: What the panel shows.
         rows: The user's own pairs as text, for the task 'custom'.
+        then: What makes of `result` that which the panel shows: imports, a blank line, lines.
     """
+    made = _computed(result, rows)
+    return _followed(made, then) if made and then else made
+
+
+def together(results: Sequence[tuple[str, Result]], then: str, rows: str = "") -> str:
+    """The code of what several results give together, each by its name; '' where one has none.
+
+    Args:
+        results: Names, 'result' the last of them, and results.
+        then: See `code_of`.
+        rows: See `code_of`.
+    """
+    parts = [code_of(each, rows) for _, each in results]
+    if not all(parts):
+        return ""
+    named = [f"{made}{name} = result\n" if name != "result" else made for (name, _), made in zip(results, parts, strict=True)]
+    return _followed("\n".join(named), then)
+
+
+def _computed(result: Result, rows: str) -> str:
     from workbench.dynamics import STUDIES
     from workbench.methods import METHODS
 
@@ -32,15 +67,27 @@ def code_of(result: Result, rows: str = "") -> str:
     if origin.method in METHODS or origin.method in STUDIES:
         return origin.code(_rows(origin, rows))
     if origin.method in PANELS:
-        lines = PANELS[origin.method].format_map(_Params(origin.params))
-        first, _, rest = lines.partition("\n\n")
-        return origin.setting(_rows(origin, rows)).replace("import workbench\n", f"import workbench\n{first}\n", 1) + rest
+        return _followed(origin.setting(_rows(origin, rows)), PANELS[origin.method].format_map(_Params(origin.params)))
     return ""
 
 
+def _followed(code: str, lines: str) -> str:
+    """Code, and lines after it, their imports among its own."""
+    imports, _, rest = lines.rpartition("\n\n")
+    first, _, others = code.partition("\n\n")
+    return "\n".join([first, *imports.split("\n")] if imports else [first]) + f"\n\n{others}{rest}"
+
+
 class _Params(dict):
-    def __missing__(self, name: str) -> None:
-        return None
+    """Parameters as they stand in code; a missing one is None."""
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().get(name)
+        if name in ("writer", "reader"):
+            return tuple(int(part) for part in str(value).split("."))
+        if name == "replaced":
+            return "".join(f"    workbench.Intervention({place!r}, {by!r}),\n" for place, by in value)
+        return value
 
 
 def _rows(origin: Origin, text: str) -> list[Mapping[str, Any]]:

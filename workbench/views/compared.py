@@ -17,6 +17,7 @@ from workbench.references import reference, reference_names
 from workbench.result import Circuit, Curve, Origin
 from workbench.store import Entry, Store
 from workbench.views.circuit_size import CircuitSize, number
+from workbench.views.code import together
 from workbench.views.opened import opened
 
 PUBLISHED = "published:"
@@ -51,10 +52,11 @@ class Compared(param.Parameterized):
         super().__init__()
         self._store = store
         self.circuit: Circuit | None = None
+        self._both: Curve | None = None
 
     def ask_about(self, circuit: Circuit | None) -> None:
         """Take up another circuit, or none; what it was compared with is dropped."""
-        self.circuit = circuit
+        self.circuit, self._both = circuit, None
         self.param.update(against="", other=None)
 
     def choices(self, stored: Sequence[Entry]) -> dict[str, str]:
@@ -77,7 +79,9 @@ class Compared(param.Parameterized):
         """
         if against and self.circuit is None:
             raise BadInput(f"a finished circuit must be shown to be compared; got none to compare with {against[:40]!r}.")
-        self.param.update(other=self._found(against) if against else None, against=against)
+        other = self._found(against) if against else None
+        self._both = None
+        self.param.update(other=other, against=against)
 
     def _found(self, against: str) -> Other:
         if against.startswith(PUBLISHED):
@@ -124,25 +128,44 @@ class Compared(param.Parameterized):
         """Both curves of faithfulness, over the share of each graph's edges; None where one was not measured."""
         if self.other is None or self.other.sizes is None or self.circuit is None:
             return None
-        both = [CircuitSize(self.circuit), self.other.sizes]
-        if any(one.curve is None for one in both):
-            return None
-        rows: list[list[Any]] = []
-        for share in select.SHARES:
-            found = [one.measured(int(share * one.ranking.graph.n_edges)) for one in both]
-            if all(one is not None for one in found):
-                rows.append([share, *found])
-        if not rows:
-            return None
-        coords = {"series": ["this circuit", "the other"], "share of edges": [100 * row[0] for row in rows]}
+        # Drawn anew at every step of a slider, and the same each time.
+        if self._both is None:
+            self._both = both_curves(self.circuit, self.other.sizes.circuit)
+        return self._both
 
-        def array(index: int) -> xr.DataArray:
-            return xr.DataArray([[row[at][index] for row in rows] for at in (1, 2)], dims=tuple(coords), coords=coords)
+    def code(self, rows: str) -> str:
+        """Python that computes both curves again; '' where there are none.
 
-        notes = {"x": "% of the graph's edges asked for", "sign": "1 is the whole model, 0 the ablated one"}
-        notes["the other"] = f"{self.other.title}, {self.other.model}"
-        return Curve("Faithfulness of both", "share of the gap", array(0), array(1), array(2), notes=notes,
-                     origin=self.circuit.origin)  # fmt: skip
+        Args:
+            rows: The user's own pairs as text, for the task 'custom'.
+        """
+        if self.other is None or self.other.sizes is None or self.circuit is None:
+            return ""
+        lines = "from workbench.views.compared import both_curves\n\nresult = both_curves(result, other)\n"
+        return together([("other", self.other.sizes.circuit), ("result", self.circuit)], lines, rows)
+
+
+def both_curves(circuit: Circuit, other: Circuit) -> Curve | None:
+    """The curves of faithfulness of two circuits, over the share of each graph's edges; None where one was not measured."""
+    both = [CircuitSize(circuit), CircuitSize(other)]
+    if any(one.curve is None for one in both):
+        return None
+    rows: list[list[Any]] = []
+    for share in select.SHARES:
+        found = [one.measured(int(share * one.ranking.graph.n_edges)) for one in both]
+        if all(one is not None for one in found):
+            rows.append([share, *found])
+    if not rows:
+        return None
+    coords = {"series": ["this circuit", "the other"], "share of edges": [100 * row[0] for row in rows]}
+
+    def array(index: int) -> xr.DataArray:
+        return xr.DataArray([[row[at][index] for row in rows] for at in (1, 2)], dims=tuple(coords), coords=coords)
+
+    notes = {"x": "% of the graph's edges asked for", "sign": "1 is the whole model, 0 the ablated one"}
+    notes["the other"] = ", ".join([f"{other.title}{_by(other.origin)}", other.origin.model] if other.origin else [other.title])
+    return Curve("Faithfulness of both", "share of the gap", array(0), array(1), array(2), notes=notes,
+                 origin=circuit.origin)  # fmt: skip
 
 
 def _by(origin: Origin | None) -> str:

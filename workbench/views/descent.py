@@ -61,6 +61,11 @@ class Nested(param.Parameterized):
         """When P rises, where there is a path."""
         return Drop(*(first(np.exp(-self.path.loss) >= share) for share in (0.2, 0.5, 0.8)))
 
+    def code(self, of: str) -> str:
+        """Python that computes the path again, 'loss' or 'shares' of it."""
+        given = ", ".join(f"{name}={getattr(self, name)!r}" for name in SETTINGS)
+        return f"from workbench.views.descent import Nested\n\nresult = Nested({given}).{of}()\n"
+
     def loss(self) -> Curve:
         """The loss by step, in nats."""
         return _curve("Loss of three nested logits", "nats", {"loss": self.path.loss}, {"sign": "loss = -log P"})

@@ -62,6 +62,14 @@ class Example(param.Parameterized):
         notes = {"range": "positive", "sign": SIGN + framed}
         return found.replace(title=f"Attention after {step:,} steps, {said}", values=values, notes=notes)
 
+    def code(self, of: str) -> str:
+        """Python that gives the measures, 'course', or the 'attention' after the step looked at again."""
+        shown = "course" if of == "course" else "attention(view.step)"
+        return (
+            f"from workbench.views.example import Example\n\nview = Example(step={self.step})\nview.of = {self.of!r}\n"
+            f"result = view.{shown}\n"
+        )
+
     @property
     def item(self) -> int:
         """Which item of the context, from 1, is of the last item's class, in the one sequence."""

@@ -85,6 +85,13 @@ class Forming(param.Parameterized):
             for at, title in enumerate(titles)
         ]
 
+    def code(self, of: str) -> str:
+        """Python that gives what comes with the workbench again: 'curve', 'losses', 'attention 0' or 'attention 1'."""
+        what, _, head = of.partition(" ")
+        shown = f"{what}(view.step)[{head}]" if head else what
+        made = f"view = Forming({self.model!r}, {self.step})\nresult = view.{shown}\n"
+        return f"from workbench.views.forming import Forming\n\n{made}"
+
     def told(self, step: int) -> dict[str, float]:
         """Every measure of that model after a step, by name."""
         values = self.curve.parts["seeds"].isel(seed=0).sel(step=step)

@@ -8,7 +8,8 @@ from workbench.errors import BadInput, one_of, within
 from workbench.graph import Graph, graph_from
 from workbench.jobs import LIVE, Job, Jobs
 from workbench.result import Circuit, canonical
-from workbench.views.answering import BYS, PROMPTS, SEED, Answer, Replaced, answered, recorded_runs
+from workbench.views.answering import BYS, Answer, Replaced, answered, recorded_runs
+from workbench.views.code import code_of
 from workbench.views.latest import Latest
 from workbench.views.question import Question
 
@@ -175,16 +176,10 @@ class Live(param.Parameterized):
 
     @property
     def code(self) -> str:
-        """Python that measures it again, as pasted into a notebook; '' where nothing is replaced."""
-        origin = self._circuit.origin if self._circuit is not None else None
-        if not self.replaced or origin is None or self.graph is None:
+        """Python that measures the answer again, as pasted into a notebook; '' where there is none."""
+        if self.answer is None or self._question is None:
             return ""
-        made = origin.code().partition("result = ")[0]
-        each = "".join(f"    workbench.Intervention({one.place!r}, {one.by!r}),\n" for one in self.replaced)
-        few = f"pairs = pairs.select(range(min(len(pairs), {PROMPTS})))\n"
-        given = f"metric={_metric(self._circuit)!r}, readers={self.graph.readers!r}, seed={SEED}"
-        asked = f"changed = workbench.intervened(model, pairs, [\n{each}], {given})\n"
-        return f"{made}{few}{asked}print(changed.change, changed.error)\n"
+        return code_of(self.answer.scores(), self._question.rows)
 
     def refresh(self) -> None:
         """Take over how far the job is."""

@@ -13,6 +13,7 @@ from workbench.jobs import Job
 from workbench.result import Result, Scores
 from workbench.views.asking import kept
 from workbench.views.cells import Cell, group_of
+from workbench.views.code import together
 from workbench.views.fields import Field, method_fields
 from workbench.views.maps_cells import cell_of, label_of, largest_heads, place_of, shown, size, values_at
 from workbench.views.maps_kinds import KINDS
@@ -129,6 +130,15 @@ class Maps(Panels):
     def scores(self, method: str) -> Scores | None:
         """The map of a method, whole or as far as it is computed; None where there is none."""
         return self.results.get(method) or (self.partial if method == "patch" else None)
+
+    @property
+    def agreement_code(self) -> str:
+        """Python that computes the agreement shown again; '' where there is none."""
+        first, second = (self.results.get(method) for method in PAIRS[self.pair])
+        if first is None or second is None:
+            return ""
+        lines = "result = workbench.agreement(first, result)\n"
+        return together([("first", first), ("result", second)], lines, self.rows)
 
     @property
     def any(self) -> Scores | None:

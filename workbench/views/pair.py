@@ -11,7 +11,8 @@ import param
 from workbench.errors import BadInput, within
 from workbench.jobs import LIVE, Job, Jobs
 from workbench.plots.text import visible
-from workbench.result import Scores, canonical
+from workbench.result import Result, Scores, canonical
+from workbench.views.code import code_of
 from workbench.views.composed import Head
 from workbench.views.question import Question
 
@@ -71,7 +72,7 @@ def computed(model: Any, job: Job, asked: Question, slot: str, pair: tuple[Head,
     heads = Heads(model)
     origin = METHODS["composition"].origin(model)
     scores = component_scores(heads, slot, writer, reader)
-    known = Known(scores.replace(origin=replace(origin, method="channel_pair", params=params)))
+    known = Known(scores.replace(origin=replace(origin, method="component_scores", params=params)))
     if component is not None:
         within("component", component, 0, heads.d_head)
     job.tell(known=known)
@@ -84,13 +85,14 @@ def computed(model: Any, job: Job, asked: Question, slot: str, pair: tuple[Head,
         effects = component_effects(bench, writer, reader)
     except BadInput as problem:
         return replace(known, reason=str(problem))
-    origin = replace(METHODS["baseline"].origin(model, pairs), method="channel_pair", params=params)
+    origin = replace(METHODS["baseline"].origin(model, pairs), method="component_effects", params=params)
     prompts = [f"{at + 1}: {visible(''.join(words))}" for at, words in enumerate(pairs.clean_strings)]
     known = replace(known, effects=effects.replace(origin=origin), prompts=prompts)
     job.tell(known=known)
     job.check()
     chosen = known.best() if component is None else component
     job.say("Scaling the component")
+    origin = replace(origin, method="component_scaled", params={**params, "component": chosen})
     return replace(known, scaled={chosen: replace(scaled(bench, writer, reader, chosen), origin=origin)})
 
 
@@ -129,6 +131,21 @@ class Pair(param.Parameterized):
     def scaled(self) -> Any | None:
         """What follows for all α of the chosen component, if it is computed."""
         return self.known.scaled.get(self.component)
+
+    def code(self, result: Result, of: str = "") -> str:
+        """Python that computes again what is shown of the pair; '' where there is none.
+
+        Args:
+            result: What is shown.
+            of: 'looks', 'logits', 'answers' or 'leaning' for what follows of a scale; '' for bars of components.
+        """
+        rows = self._question.rows if self._question is not None else ""
+        at = f"{self.alpha!r}, {self.prompt!r}" if of in ("looks", "logits") else ""
+        then = f"result = result.{of}({at})\n" if of else ""
+        if result.origin is not None and result.origin.method == "channels":
+            given = f"{self.writer}, {self.reader}"
+            then = f"from workbench.views.search import effects_of\n\nresult = effects_of(result, {given})\n"
+        return code_of(result, rows, then)
 
     def ask_about(self, question: Question | None, slot: str) -> None:
         """Take up a model, its prompts and a slot; what was shown of others goes."""
