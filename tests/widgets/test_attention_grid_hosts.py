@@ -1,17 +1,9 @@
 """The grid of attention in its other hosts: a file that opens offline, and a notebook in a real JupyterLab."""
 
-import json
-import os
-import socket
-import subprocess
-import sys
-import time
-from importlib.util import find_spec
-from pathlib import Path
-
 import pytest
 
 from tests.pages.conftest import EXPECT, chromium  # noqa: F401
+from tests.widgets.conftest import ran, until
 from tests.widgets.test_attention_grid import made
 from workbench.widgets.attention_grid import ATTENTION_GRID, exact_state, state_of
 from workbench.widgets.widget import static
@@ -59,73 +51,12 @@ def test_a_file_draws_all_heads_offline_and_a_click_locks(chromium, tmp_path):  
     tab.close()
 
 
-@pytest.fixture
-def lab(tmp_path):
-    """The URL of a JupyterLab on a folder with a notebook of one cell."""
-    if find_spec("jupyterlab") is None or find_spec("anywidget") is None:
-        pytest.skip("needs JupyterLab and anywidget: pip install -e '.[notebooks]'")
-    cell = {"cell_type": "code", "execution_count": None, "id": "one", "metadata": {}, "outputs": [], "source": CELL}
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    (tmp_path / "grid.ipynb").write_text(json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    given = [
-        f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1", "--no-browser", "--IdentityProvider.token=", "--allow-root",
-        f"--ServerApp.root_dir={tmp_path}", "--LabApp.news_url=None", "--ServerApp.port_retries=0",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    ]  # fmt: skip
-    own = {name: str(tmp_path / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *given], env=os.environ | own | {"PYTHONPATH": paths},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        reached(port)
-        yield f"http://127.0.0.1:{port}/lab/tree/grid.ipynb?reset"
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def reached(port):
-    end = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.5).close()
-            return
-        except OSError:
-            assert time.monotonic() < end, "JupyterLab does not start"
-            time.sleep(0.1)
-
-
-def until(tab, what, seconds):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        tab.wait_for_timeout(50)
-
-
-def press(tab, cell):
-    """Run the cell; whether it was taken up."""
-    cell.click()
-    tab.keyboard.press("Control+Enter")
-    tab.wait_for_timeout(700)
-    return tab.locator(".jp-InputPrompt").first.inner_text() not in ("[ ]:", "")
-
-
 @pytest.mark.slow
 def test_in_jupyterlab_the_grid_is_drawn_and_a_click_arrives_in_python(chromium, lab, tmp_path):  # noqa: F811
     tab = chromium.new_page(viewport={"width": 1300, "height": 900})
     requests = []
     tab.on("request", lambda request: requests.append(request.url))
-    tab.goto(lab)
-    cell = tab.locator(".jp-CodeCell .cm-content").first
-    cell.wait_for(timeout=60_000)
-    # A cell that is run before its kernel is there stays as it is.
-    until(tab, lambda: press(tab, cell), 60)
-    tab.locator("canvas.base[data-drawn]").wait_for(timeout=60_000)
+    ran(tab, lab)
     tab.locator("canvas.over").click(position=spot(tab, "1.2"))
     tab.locator("canvas.base[data-locked='1.2'][data-exact='true']").wait_for(timeout=EXPECT)
     heard = tmp_path / "heard.txt"

@@ -10,7 +10,8 @@ from workbench.edges.estimate import as_circuit
 from workbench.errors import BadInput
 from workbench.graph import Graph
 from workbench.plots.layers import ordered, placed, row_of
-from workbench.widgets.circuit_graph import CIRCUIT_GRAPH, Network, circuit_graph, state
+from workbench.widgets.circuit_graph import CIRCUIT_GRAPH, circuit_graph, state
+from workbench.widgets.layered import Network
 from workbench.widgets.widget import static
 
 HOSTILE = "<img src=x onerror=window.hacked=1>"
@@ -111,9 +112,18 @@ def test_what_cannot_be_drawn_says_why():
 
 
 def test_in_a_notebook_it_is_a_widget():
-    made = circuit_graph(found())
+    made = circuit_graph(found(size=60), reference=found(size=60, absolute=False))
     assert made.selected == ""
     assert made.nodes[0] == "input"
+    before = np.frombuffer(made.shown, np.uint8)
+    made.resize(6)
+    after = np.frombuffer(made.shown, np.uint8)
+    assert ((after & 1) > 0).sum() == 6
+    np.testing.assert_array_equal(after & 2, before & 2)
+    made.resize(1000)
+    np.testing.assert_array_equal(np.frombuffer(made.shown, np.uint8), before)
+    with pytest.raises(BadInput, match="size must be"):
+        made.resize(0)
 
 
 @pytest.fixture

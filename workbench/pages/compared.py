@@ -9,7 +9,7 @@ from workbench.errors import BadInput
 from workbench.pages.menu import Panel
 from workbench.pages.shown import drawn, heading, paper
 from workbench.views.circuits import Circuits
-from workbench.widgets.circuit_graph import kept_of
+from workbench.widgets.layered import kept_of
 
 NOTHING = "Nothing"
 

@@ -11,7 +11,8 @@ from workbench.pages.widget import panel_class
 from workbench.plots.frame import caption
 from workbench.result import Circuit
 from workbench.views.circuits import Circuits
-from workbench.widgets.circuit_graph import CIRCUIT_GRAPH, MOST, USUAL, Network, colouring, kept_of, strongest
+from workbench.widgets.circuit_graph import CIRCUIT_GRAPH, USUAL, colouring
+from workbench.widgets.layered import MOST, Network, kept_of, strongest
 
 # More edges of scores alone, or of a circuit that is not finished, are a tangle.
 UNFINISHED = 100
