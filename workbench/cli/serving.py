@@ -32,7 +32,7 @@ def flags(parser: argparse.ArgumentParser) -> None:
         "--workshop",
         type=Path,
         metavar="PLAN",
-        help="teach by a plan of exercises, as in data/workshops/: its pages and models alone",
+        help="teach by a plan of exercises, a file or 'induction' or 'ioi': its pages and models alone",
     )
     add("panel", nargs="*", metavar="-- OPTION", help="options of `panel serve`, behind a --: --oauth-provider …")
 
@@ -72,9 +72,10 @@ def command(asked: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
 
 def _files(only: str) -> dict[str, Path]:
     """The launchers to serve, by name."""
-    apps = ROOT / "apps"
-    if not apps.is_dir():
-        raise BadInput(f"serve must be run from a checkout, beside the folder apps/; got none at {apps}.")
+    # Beside the package in a checkout, in it where it was installed from a wheel.
+    apps = next((folder for folder in (ROOT / "apps", PAGES.parent / "apps") if (folder / "index.py").is_file()), None)
+    if apps is None:
+        raise BadInput(f"serve must be run from a checkout, beside the folder apps/; got none at {ROOT / 'apps'}.")
     files = {file.stem: file for file in sorted(apps.glob("*.py"))}
     wanted = [name.strip() for name in only.split(",") if name.strip()]
     for name in wanted:

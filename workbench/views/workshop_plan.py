@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput, one_of
+from workbench.models.find import DATA
 from workbench.views.workshop_checks import check_of
 from workbench.views.workshop_kinds import Check
 
@@ -80,15 +81,21 @@ class Plan:
     exercises: tuple[Exercise, ...]
 
 
+def plan_file(name: str | Path) -> Path:
+    """The file of a plan: itself, or one that comes with the workbench by its name, as 'induction'."""
+    own = DATA / "workshops" / f"{name}.yaml"
+    return own if not Path(name).exists() and Path(name).name == str(name) and own.is_file() else Path(name)
+
+
 def read_plan(path: str | Path) -> Plan:
-    """The plan in a file.
+    """The plan in a file, or one that comes with the workbench.
 
     Raises:
         BadInput: When the file cannot be read, is no YAML (with the line), or an exercise (by its number) is not in order.
     """
     import yaml
 
-    file = Path(path)
+    file = plan_file(path)
     try:
         if file.stat().st_size > _LONGEST:
             raise BadInput(f"the plan must have at most {_LONGEST:,} bytes; {file.name} has more.")
@@ -175,4 +182,4 @@ def environment(path: str | Path) -> tuple[Plan, dict[str, str]]:
     """
     import secrets
 
-    return read_plan(path), {PLAN: str(Path(path).resolve()), KEY: os.environ.get(KEY) or secrets.token_urlsafe(12)}
+    return read_plan(path), {PLAN: str(plan_file(path).resolve()), KEY: os.environ.get(KEY) or secrets.token_urlsafe(12)}
