@@ -150,7 +150,7 @@ def test_stop_ends_it(view):
 
 
 def test_the_url_brings_the_state_back(view, ref):
-    shown(view, weighted=True, of="corrupt", prompt=1, palette="viridis", own=False)
+    shown(view, weighted=True, of="corrupt", prompt=1, own=False)
     view.lock((1, 2))
     settle(view)
     view.param.update(pinned=[4, -1], sort="pinned", least=0.25)
@@ -159,7 +159,7 @@ def test_the_url_brings_the_state_back(view, ref):
     restore(other, said)
     settle(other)
     assert other.told == []
-    for name in ("model", "weighted", "of", "prompt", "palette", "own", "head", "pinned", "sort", "least", "source"):
+    for name in ("model", "weighted", "of", "prompt", "own", "head", "pinned", "sort", "least", "source"):
         assert getattr(other, name) == getattr(view, name), name
     assert written(other) == said
     assert other.grid.origin == view.grid.origin

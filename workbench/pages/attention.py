@@ -4,12 +4,13 @@ Text that comes from prompts is shown as it stands: panes of HTML get it escaped
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import attention_words as words
+from workbench.pages import palettes
 from workbench.pages.menu import Menu, menued
 from workbench.pages.shell import WIDE, Shell, line, opened
 from workbench.pages.shown import heading, paper
@@ -18,11 +19,11 @@ from workbench.pages.table import Table
 from workbench.pages.widget import panel_class
 from workbench.views.looks import Looks
 from workbench.views.looks_address import restore, written
-from workbench.widgets.attention_grid import ATTENTION_GRID, exact_state, thumbnails_state
+from workbench.widgets.attention_grid import ATTENTION_GRID, SEQUENTIAL, exact_state, thumbnails_state
 
 SOURCES = {"Task": "task", "Text": "text"}
 # What the grid and the view share as it is.
-SHARED = ("pinned", "sort", "palette", "own", "least", "window")
+SHARED = ("pinned", "sort", "own", "least", "window")
 
 
 def page(view: Looks | None = None) -> pmui.Page:
@@ -32,6 +33,14 @@ def page(view: Looks | None = None) -> pmui.Page:
 
 class AttentionPage(Shell):
     """Layout of a Looks view."""
+
+    help: ClassVar = (
+        ("This page", "where every head looks, on one prompt: choose a model, a task or a text of your own, press Show"),
+        ("The grid", "hover previews a head, a click locks it; click two tokens of the prompt to pin them"),
+        ("Keys on the heads", "arrows move, Enter locks, Esc unlocks"),
+        ("Keys on the large head", "arrows move, Enter pins both tokens, + and − zoom, Shift and arrows shift, Esc unpins"),
+        ("Keys on the tokens", "← → move, Enter pins the token that looks, Shift and Enter the one looked at"),
+    )  # fmt: skip
 
     def __init__(self, view: Looks):
         super().__init__(view, "Show", 120)
@@ -129,7 +138,9 @@ class AttentionPage(Shell):
         if made is not None:
             # Of a long prompt not all numbers are kept: there is the locked head's own menu.
             self.whole.show(made.whole, self.view.rows)
-            self._tell_grid(theme=self.theme, **thumbnails_state(made.thumbnails, made.words, made.unit))
+            shades = palettes.palette_of("sequential") or palettes.fitting("sequential")[0]
+            self._tell_grid(theme=self.theme, palettes={shades: SEQUENTIAL[shades]}, palette=shades)
+            self._tell_grid(**thumbnails_state(made.thumbnails, made.words, made.unit))
         self._share()
         self._draw_head()
 

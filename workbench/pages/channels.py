@@ -4,7 +4,7 @@ Text that comes from prompts is shown as it stands: panes of HTML get it escaped
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
@@ -34,6 +34,12 @@ def page(view: Channels | None = None) -> pmui.Page:
 
 class ChannelsPage(Shell):
     """Layout of a Channels view."""
+
+    help: ClassVar = (
+        ("This page", "what one head says to a later one: choose a model and a task, press Find channels, click a row"),
+        ("A pair of heads", "a bar is one direction that the writer writes; click it to see what it does"),
+        ("α", "says that direction louder, quieter or the other way round: drag, or ← → on the slider"),
+    )  # fmt: skip
 
     def __init__(self, view: Channels):
         super().__init__(view, "Find channels", 170)

@@ -5,7 +5,7 @@ Text that comes from prompts is shown as it stands: panes of HTML get it escaped
 
 from collections.abc import Mapping
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
@@ -37,6 +37,15 @@ def page(view: Circuits | None = None) -> pmui.Page:
 
 class CircuitsPage(Shell):
     """Layout of a Circuits view."""
+
+    help: ClassVar = (
+        ("This page", "find what carries an answer: choose a model and a task at the left, press Run for a map of its heads, "
+         "or Find circuit for the edges"),
+        ("The map", "click a cell to see where its head looks"),
+        ("The network", "click a node or an edge, choose what replaces it, and see what the answer becomes"),
+        ("Keys in the network", "arrows go from node to node, E through the edges of a node, Enter chooses, Esc lets go, + and "
+         "− zoom, 0 shows all"),
+    )  # fmt: skip
 
     def __init__(self, view: Circuits):
         super().__init__(view, "Run", 110)

@@ -4,6 +4,7 @@ Each part is a class of its own with `title`, `cards` and `show`; another is one
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
@@ -27,6 +28,11 @@ def page(view: Dynamics | None = None) -> pmui.Page:
 
 class DynamicsPage(Shell):
     """Layout of a Dynamics view."""
+
+    help: ClassVar = (
+        ("This page", "how a circuit forms in training: choose a part above, drag the step of training"),
+        ("Keys", "← → on the slider go one step of training back or on; a click in a curve goes to that step"),
+    )  # fmt: skip
 
     def __init__(self, view: Dynamics):
         super().__init__(view, "Train", 110)

@@ -4,7 +4,7 @@ Text that comes from prompts is shown as it stands: panes of HTML get it escaped
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
@@ -36,6 +36,12 @@ def page(view: Heads | None = None) -> pmui.Page:
 
 class HeadsPage(Shell):
     """Layout of a Heads view."""
+
+    help: ClassVar = (
+        ("This page", "what every head of a model does, as a table: choose a model at the left, press Find heads"),
+        ("The table", "click the head of a column to sort by it, a row or a cell of the map to open that head"),
+        ("Keys", "↑ ↓ go from row to row, Enter opens the head, Esc closes it"),
+    )  # fmt: skip
 
     def __init__(self, view: Heads):
         super().__init__(view, "Find heads", 150)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
@@ -42,6 +42,10 @@ def page(view: Index | None = None) -> pmui.Page:
 
 class IndexPage(Shell):
     """Layout of an Index view."""
+
+    help: ClassVar = (
+        ("This page", "every page in a card; its links go to a first result, computed once and then kept"),
+    )  # fmt: skip
 
     def __init__(self, view: Index):
         super().__init__(view, "Run", 110)

@@ -4,7 +4,7 @@ Text that comes from prompts is shown as it stands: panes of HTML get it escaped
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
@@ -33,6 +33,13 @@ def page(view: Maps | None = None) -> pmui.Page:
 
 class MapsPage(Shell):
     """Layout of a Maps view."""
+
+    help: ClassVar = (
+        ("This page", "the same cells by three methods, side by side, and how far they agree: choose a model and a task, press "
+         "Compute"),
+        ("A cell", "hover previews it in all maps, a click locks it and shows where its head looks"),
+        ("Keys", "arrows move the locked cell, Esc unlocks it"),
+    )  # fmt: skip
 
     def __init__(self, view: Maps):
         super().__init__(view, "Compute", 130)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from html import escape
+from typing import ClassVar
 from urllib.parse import urlencode
 
 import panel_material_ui as pmui
@@ -27,6 +28,10 @@ def page(view: Shelf | None = None) -> pmui.Page:
 
 class ModelsPage(Shell):
     """Layout of a Shelf."""
+
+    help: ClassVar = (
+        ("This page", "the models there are: what they take, whether they are on this disk, and why one is refused"),
+    )  # fmt: skip
 
     def __init__(self, view: Shelf):
         super().__init__(view, "Load", 110)

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
@@ -42,6 +42,12 @@ def page(view: OwnPairs | None = None) -> pmui.Page:
 
 class PairsPage(Shell):
     """Layout of an OwnPairs view."""
+
+    help: ClassVar = (
+        ("This page", "prompts of your own, in pairs that differ in one thing: write, paste or upload them, then check them"),
+        ("The table", "what does not fit is marked, with a fix; once every pair can be used, the links below lead on"),
+        ("Keys", "Tab goes from cell to cell; cells copied from a spreadsheet are pasted as they are"),
+    )  # fmt: skip
 
     def __init__(self, view: OwnPairs):
         super().__init__(view, BUTTON, 150)

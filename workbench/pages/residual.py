@@ -4,6 +4,7 @@ Text that comes from prompts is shown as it stands: panes of HTML get it escaped
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
@@ -29,6 +30,12 @@ def page(view: Residual | None = None) -> pmui.Page:
 
 class ResidualPage(Shell):
     """Layout of a Residual view."""
+
+    help: ClassVar = (
+        ("This page", "what the residual stream holds, layer by layer: choose a model and a task, press Show"),
+        ("The panels", "share one axis of tokens and one of layers: a click in one marks the place in all"),
+        ("Keys", "arrows move the marked place, Esc lets it go"),
+    )  # fmt: skip
 
     def __init__(self, view: Residual):
         super().__init__(view, "Show", 110)

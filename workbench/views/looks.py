@@ -43,7 +43,6 @@ class Looks(StopsSeveral, Asking):
     window = param.List(default=[0, 0], doc="From which query and key on a long prompt is looked at.")
     pinned = param.List(default=[-1, -1], doc="The pinned token that looks and the one looked at; -1 for none.")
     sort = param.String(default="", doc="The column sorted by, 'pinned', or '' for layer and head.")
-    palette = param.String(default="blues")
     own = param.Boolean(default=True, doc="Whether the colours of a head end at its own largest number.")
     least = param.Number(default=0.0, bounds=(0, 1), doc="Heads with less than this share at the pinned tokens are faded.")
 

@@ -9,7 +9,6 @@ from workbench.views.composed import Head
 from workbench.views.looks import Looks
 from workbench.views.query import Query, at_hand, changed, count, placed
 from workbench.views.question import CUSTOM
-from workbench.widgets.attention_grid import SEQUENTIAL
 
 # A longer text is not in the URL; servers and browsers cut long ones.
 MOST_TEXT = 2000
@@ -31,7 +30,6 @@ def written(view: Looks) -> dict[str, str]:
     said |= {"pinned": ".".join("" if at < 0 else str(at) for at in view.pinned)} if max(view.pinned) >= 0 else {}
     said |= {"least": f"{view.least:g}"} if view.least and max(view.pinned) >= 0 else {}
     said |= {"sort": view.sort} if view.sort else {}
-    said |= {"colours": view.palette} if view.palette != "blues" else {}
     return said | ({"own": "no"} if not view.own else {})
 
 
@@ -50,7 +48,6 @@ def restore(view: Looks, query: Mapping[str, str]) -> None:
     asked.attempt("pinned", lambda text: chosen.update(pinned=_pinned(text)))
     asked.attempt("least", lambda text: chosen.update(least=_share(text)))
     asked.attempt("sort", lambda text: chosen.update(sort=text))
-    asked.attempt("colours", lambda text: (one_of("colours", text, SEQUENTIAL), chosen.update(palette=text)))
     view.param.update(**chosen)
     shown: list[bool] = []
     asked.attempt("shown", lambda text: shown.append(_switch("shown", text)))

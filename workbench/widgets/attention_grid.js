@@ -52,6 +52,8 @@ function render({ model, el }) {
     const columns = numbers.columns.map((one) => [one.name, one.label])
     choose(sort, [["", "layer and head"], ...(pins ? [["pinned", "attention at the pinned tokens"]] : []), ...columns], model.get("sort"))
     choose(palette, Object.keys(model.get("palettes")).map((name) => [name, name]), model.get("palette"))
+    // A page that has a choice of its own gives one palette, and then there is none here.
+    palette.parentElement.style.display = palette.options.length > 1 ? "" : "none"
     own.checked = model.get("own")
     pinning.style.display = pins ? "" : "none"
     least.value = model.get("least")
@@ -335,7 +337,7 @@ function render({ model, el }) {
     else keys.remove()
     help.setAttribute("aria-expanded", String(open))
   })
-  const names = ["about", "data", "columns", "exact", "exact_of", "locked", "pinned", "sort", "least", "palette", "theme", "own"]
+  const names = ["about", "data", "columns", "exact", "exact_of", "locked", "pinned", "sort", "least", "palette", "palettes", "theme", "own"]
   for (const name of names) model.on("change:" + name, name === "data" ? heard : soon)
   let wide = 0
   const observer = new ResizeObserver(() => {
