@@ -86,7 +86,7 @@ class Limits:
 
 
 def _is_path(ref: str) -> bool:
-    return ref.startswith(("/", "\\", ".", "~")) or ref.endswith(".gguf") or Path(ref).exists()
+    return ref.startswith(("/", "\\", ".", "~")) or ref.endswith(".gguf") or os.path.exists(ref)
 
 
 def _bare(ref: str) -> str:

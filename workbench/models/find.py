@@ -1,6 +1,7 @@
 """Where the weights of a ref are: in data/, in a folder, in the hub's cache, on the hub, or in a package."""
 
 import difflib
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def _on_disk(ref: str) -> tuple[Path | None, str]:
     if colon and kind in OWN:
         one_of(f"{kind} model", name, [own.partition(":")[2] for own in own_refs() if own.startswith(f"{kind}:")])
         return DATA / kind / name, kind
-    if ref and len(ref) <= LONGEST and Path(ref).is_dir() and ref not in CATALOGUE:
+    if ref and len(ref) <= LONGEST and isdir(ref) and ref not in CATALOGUE:
         return Path(ref), "folder"
     return None, ""
 
@@ -145,7 +146,7 @@ def count(ref: str) -> int | None:
     if bare.endswith(".gguf"):
         from workbench.models.gguf import count_gguf_weights
 
-        return count_gguf_weights(Path(bare)) if Path(bare).is_file() else None
+        return count_gguf_weights(Path(bare)) if isfile(bare) else None
     there = folder_of(bare, revision) or cached(bare, revision)
     return None if there is None else count_weights(there)
 

@@ -1,5 +1,6 @@
 """GGUF files, dequantised through transformers' own reader."""
 
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ MAGIC = b"GGUF"
 
 def check_gguf(file: Path) -> None:
     """Raise BadInput unless the file exists and starts as a GGUF file does."""
-    if not file.is_file():
+    if not isfile(file):
         raise BadInput(f"model ref must be a file that exists; got {str(file)!r}.")
     with file.open("rb") as stream:
         if stream.read(4) != MAGIC:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from os.path import isfile
 from pathlib import Path
 
 from workbench.errors import BadInput
@@ -45,7 +46,7 @@ def here(ref: str) -> bool:
     if bare in CATALOGUE and revision is None:
         return on_disk(CATALOGUE[bare])
     if bare.endswith(".gguf"):
-        return Path(bare).is_file()
+        return isfile(bare)
     name = CATALOGUE[bare].hub if bare in CATALOGUE else bare
     return folder_of(bare, revision) is not None or cached(name, revision) is not None
 

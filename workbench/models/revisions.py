@@ -5,12 +5,13 @@ disk. Being part of the ref it goes wherever the ref goes: into results, address
 """
 
 import re
+from os.path import exists
 from pathlib import Path
 
 from workbench.errors import BadInput
 
 _REVISION = re.compile(r"[\w.][\w.\-]*(/[\w.][\w.\-]*)*")
-# What is longer is no ref; a system may refuse to look for a file of that name.
+# What is longer is no ref. `os.path` says of any name that there is no such file, where `pathlib` raises for a long one.
 LONGEST = 1000
 # EleutherAI's checkpoints, the same for every size: https://github.com/EleutherAI/pythia.
 PYTHIA = [0, *(2**power for power in range(10)), *range(1000, 143001, 1000)]
@@ -24,7 +25,7 @@ def parted(ref: str) -> tuple[str, str | None]:
     """
     name, at, revision = ref.rpartition("@")
     # A folder may have an '@' in its name.
-    if not at or len(ref) > LONGEST or Path(ref).exists():
+    if not at or len(ref) > LONGEST or exists(ref):
         return ref, None
     if not name or ".." in revision or not _REVISION.fullmatch(revision):
         raise BadInput(f"a revision must be a name such as 'step1000', behind the model's own and '@'; got {ref[:80]!r}.")
@@ -34,7 +35,7 @@ def parted(ref: str) -> tuple[str, str | None]:
 def several(ref: str) -> tuple[str, list[str] | None] | None:
     """A ref that names several checkpoints, taken apart: 'REF@step0,step700', or 'REF@all' (None); None for any other ref."""
     name, at, listed = ref.rpartition("@")
-    if not at or len(ref) > LONGEST or Path(ref).exists() or not (listed == "all" or "," in listed):
+    if not at or len(ref) > LONGEST or exists(ref) or not (listed == "all" or "," in listed):
         return None
     if listed == "all":
         return name, None

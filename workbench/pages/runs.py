@@ -20,8 +20,8 @@ from workbench.pages.stored import listed, when
 from workbench.pages.table import Table
 from workbench.pages.words import left
 from workbench.store import Entry
-from workbench.views.query import Query
 from workbench.views.runs import ALL, FILTERS, Runs
+from workbench.views.runs_address import restore, written
 
 MOST = 200
 HEAD = ("When", "Kind", "Method", "Model", "Task", "Settings", "Size", "Key")
@@ -80,8 +80,9 @@ class RunsPage(Shell):
         self.sure = pmui.Button(label="Delete it", color="error", variant="contained", size="small", width=110, margin=0)
         self.keep = pmui.Button(label="Keep it", variant="outlined", size="small", width=100, margin=0)
         self.undo = pmui.Button(label="Undo the deletion", variant="outlined", size="small", width=170, margin=(4, 0))
+        # Where Delete was comes Keep it: a second click deletes nothing.
         buttons = pmui.Row(
-            self.open, self.delete, self.sure, self.keep, self.close, margin=(6, 0), align="center", sx={"gap": "8px"}, **WIDE
+            self.open, self.delete, self.keep, self.sure, self.close, margin=(6, 0), align="center", sx={"gap": "8px"}, **WIDE
         )
         self.chosen_card = paper(self.about, buttons, self.shown.box)
         self._ask(False)
@@ -112,18 +113,10 @@ class RunsPage(Shell):
         return ""
 
     def _written(self) -> dict[str, str]:
-        view = self.view
-        said = {"search": view.search, "result": view.chosen} | {f"of.{name}": getattr(view, name) for name in FILTERS}
-        along = {name: text for name, text in self._along.items() if name not in LOOK}
-        return {**along, **{name: text for name, text in said.items() if text not in ("", ALL)}}
+        return {name: text for name, text in self._along.items() if name not in LOOK} | written(self.view)
 
     def _restore(self, query: Mapping[str, str]) -> None:
-        asked = Query(query)
-        asked.attempt("search", lambda text: self.view.narrow(search=text))
-        for name in FILTERS:
-            asked.attempt(f"of.{name}", lambda text, name=name: self.view.narrow(**{name: text}))
-        asked.attempt("result", self.view.choose)
-        asked.tell(self.view)
+        restore(self.view, query)
 
     def _narrow(self, **state: str) -> None:
         if not self._setting:

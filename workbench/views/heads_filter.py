@@ -11,7 +11,8 @@ from workbench.views.heads_table import HeadsTable
 
 EXAMPLE = "23.  or  9.6, 9.9  or  layer>=20; induction>0.5"
 _BOUND = re.compile(r"(?P<name>[^<>=≥≤]+?)\s*(?P<sign>>=|<=|≥|≤|>|<|=)\s*(?P<number>[-−]?(?:\d{1,9}(?:\.\d{1,9})?|\.\d{1,9}))")
-_HEADS = re.compile(r"\d{1,4}\.?(?:\d{1,4})?(?:[\s,]+\d{1,4}\.?(?:\d{1,4})?)*")
+# No digit can be read in two ways: else a long list that is none would be tried in all of them, for years.
+_HEADS = re.compile(r"\d{1,4}(?:\.\d{0,4})?(?:[\s,]+\d{1,4}(?:\.\d{0,4})?)*")
 _SIGNS: dict[str, Callable] = {
     ">=": operator.ge, "≥": operator.ge, "<=": operator.le, "≤": operator.le,
     ">": operator.gt, "<": operator.lt, "=": operator.eq,
