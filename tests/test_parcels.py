@@ -57,6 +57,9 @@ def test_what_would_fill_the_memory_is_not_opened(monkeypatch):
     monkeypatch.setattr("workbench.store.parcels.MOST_BYTES", 1000)
     with pytest.raises(BadInput, match="at most"):
         results_in("bomb.zip", a_zip(**{"a.npz": b"0" * 2000}))
+    several = a_zip(**{f"{number}.npz": a_zip(a="0" * 700) for number in range(3)})
+    with pytest.raises(BadInput, match="results of a zip must take at most"):
+        results_in("bombs.zip", several)
     monkeypatch.setattr("workbench.store.parcels.MOST_FILES", 1)
     with pytest.raises(BadInput, match="at most 1 files"):
         results_in("many.zip", a_zip(a="1", b="2"))

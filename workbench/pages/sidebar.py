@@ -5,13 +5,14 @@ from typing import Any
 
 import panel_material_ui as pmui
 
+from workbench.errors import BadInput
 from workbench.models.revisions import parted, several
 from workbench.pages.form import FIRST_OF_METHOD, FIRST_OF_TASK, Form
 from workbench.views.asking import Asking
 from workbench.views.circuits import Circuits
 from workbench.views.fields import Field
 from workbench.views.models import OTHER, at, checkpoints, offered
-from workbench.views.question import CUSTOM
+from workbench.views.question import CUSTOM, shape_of
 from workbench.views.working import Working
 
 EXAMPLE = "clean,corrupt,right,wrong\nThe cat sat on the,The dog lay by the,mat,rug"
@@ -167,7 +168,12 @@ class ModelAndTask:
         if not content:
             return
         try:
-            self.view.rows = content.decode("utf-8-sig")
+            text = content.decode("utf-8-sig")
+            # What is too long is not shown either: it would be sent back to the browser.
+            shape_of(text)
+            self.view.rows = text
+        except BadInput as problem:
+            self.view.tell("error", str(problem))
         except UnicodeDecodeError:
             self.view.tell("error", "The file must be text in UTF-8. If it comes from a spreadsheet, save it as 'CSV UTF-8'.")
 

@@ -38,12 +38,24 @@ def results_in(name: str, data: bytes) -> list[Result]:
                 )
             if HEADER in archive.namelist():
                 return [_one(shown, data)]
-            found = [_one(one.filename[-80:], archive.read(one)) for one in members if one.filename.endswith(".npz")]
+            contents = [(one.filename[-80:], archive.read(one)) for one in members if one.filename.endswith(".npz")]
+            if sum(_size(content) for _, content in contents) > MOST_BYTES:
+                raise BadInput(f"the results of a zip must take at most {MOST_BYTES >> 30} GB; got more in {shown!r}.")
+            found = [_one(name, content) for name, content in contents]
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as problem:
         raise BadInput(f"the file must be a whole zip; got a damaged one, {shown!r} ({problem}).") from problem
     if not found:
         raise BadInput(f"the zip must hold files of a store (.npz); got none in {shown!r}.")
     return found
+
+
+def _size(data: bytes) -> int:
+    """Bytes that a result takes when it is opened; of what is no zip, its own."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return sum(one.file_size for one in archive.infolist())
+    except zipfile.BadZipFile:
+        return len(data)
 
 
 def _one(name: str, data: bytes) -> Result:
