@@ -30,12 +30,13 @@ class LiveCard:
         self.measure = pmui.Button(label="Measure", **BUTTON)
         for button, act in ((self.undo, self.live.undo), (self.clear, self.live.clear), (self.measure, self.live.measure)):
             button.on_click(lambda event, act=act: act())
+        # Above the list, which gets shorter by what they do.
         self.actions = pmui.Row(self.undo, self.clear, self.measure, margin=(4, 0), sx={"gap": "6px"})
         self.status, self.says, self.table = _text(), _text(), _text()
         self.menu = Menu()
         self.card = paper(menued(
             self.menu, heading("Replace a node or an edge", "and see what the answer becomes"), self.chosen, self.buttons,
-            self.about, self.list, self.actions, self.status, self.says, self.table,
+            self.about, self.actions, self.list, self.status, self.says, self.table,
         ))  # fmt: skip
         self.live.param.watch(lambda *_: self._tell_place(), ["place", "unavailable", "replaced"])
         self.live.param.watch(lambda *_: self._list(), ["replaced", "undoable", "status"])

@@ -33,6 +33,8 @@ HINT = (
     "type, paste or upload.</div>"
 )
 FIELD: dict[str, Any] = {"size": "small", "margin": 0}
+# Pixels of a line of text.
+LINE = 24
 
 
 def page(view: OwnPairs | None = None) -> pmui.Page:
@@ -63,6 +65,9 @@ class PairsPage(Shell):
         sidebar = pmui.Column(*objects, margin=(14, 14), **WIDE)
         self.hint = paper(pn.pane.HTML(HINT, margin=0, **WIDE))
         self.baseline, self.counted, self.places, self.goes = line(), line(), line(), line()
+        # Each keeps its place while it says nothing: else what is below would move away from under the pointer.
+        for one in (self.baseline, self.goes):
+            one.min_height = LINE
         self.add = self._button("Add a pair", lambda: self.view.change(lambda table: table.add()), 110)
         self.undo = self._button("Undo", lambda: self.view.change(lambda table: table.undo()), 76)
         self.mend = self._button("Apply all fixes", self.view.mend_all, 140)
@@ -79,11 +84,10 @@ class PairsPage(Shell):
         )  # fmt: skip
         self.pager = pmui.Row(self.back, self.on, self.places, margin=(4, 0), align="center", sx={"gap": "8px"}, **WIDE)
         self.card = paper(
-            heading("Pairs", "≠ marks tokens that differ, · a space"), self.counted, tools, self.pager, self.sheet
-        )
-        return self._framed(
-            "Circuit workbench: pairs", sidebar, self.ruler, self._buttons(), self.baseline, self.goes, self.hint, self.card
-        )
+            heading("Pairs", "≠ marks tokens that differ, · a space"), tools, self.counted, self.baseline, self.goes,
+            self.pager, self.sheet,
+        )  # fmt: skip
+        return self._framed("Circuit workbench: pairs", sidebar, self.ruler, self._buttons(), self.hint, self.card)
 
     def _button(self, label: str, do: Any, width: int) -> pmui.Button:
         made = pmui.Button(label=label, variant="outlined", size="small", width=width, margin=0)
@@ -119,13 +123,14 @@ class PairsPage(Shell):
         self.hint.visible = not view.own and not view.lines
         self.card.visible = not self.hint.visible
         known = len(view.answers)
-        self.baseline.visible = view.baseline is not None and known > 0
-        if view.baseline is not None:
+        said = ""
+        if view.baseline is not None and known > 0:
             some = "" if known == counts["lines"] else f" On {known} of these {counts['lines']} pairs: check them again."
-            self.baseline.object = baseline(view.baseline) + f'<span style="font-size:13px">{some}</span>' * bool(some)
+            said = baseline(view.baseline) + f'<span style="font-size:13px">{some}</span>' * bool(some)
+        self.baseline.object = said
         self.counted.object = f'<span style="font-size:13px">{escape(_counted(counts))}</span>'
-        self.mend.visible, self.drop.visible = counts["fixes"] > 0, counts["unusable"] > 0
-        self.mend.label = f"Apply {counts['fixes']} fix{'es' * (counts['fixes'] != 1)}"
+        self.mend.disabled, self.drop.disabled = counts["fixes"] == 0, counts["unusable"] == 0
+        self.mend.label = f"Apply {counts['fixes'] or 'all'} fix{'es' * (counts['fixes'] != 1)}"
         self.undo.disabled = not view.table.can_undo
         self.pager.visible = counts["lines"] > SHOWN
         self.back.disabled, self.on.disabled = view.first == 0, view.first + SHOWN >= counts["lines"]
@@ -144,8 +149,7 @@ class PairsPage(Shell):
         said = f"Use these pairs on: {links}" if ready else ""
         if counts["unusable"]:
             said = "Other pages take these pairs once every one can be used."
-        self.goes.visible = bool(said)
-        self.goes.object = f'<span style="font-size:13px">{said}</span>'
+        self.goes.object = f'<span style="font-size:13px">{said}</span>' * bool(said)
 
     def _do(self, what: str, number: Any = 0, at: Any = 0, text: Any = "") -> None:
         """Do what the table reports; what is none of it is left alone."""

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 TICK = 350
 LONGEST_NOTICE = 700
+# With less left for the page when it opens, the form gives way; its button brings it back.
+NARROW = 560
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
 THEME = {
     "light": {"palette": {"primary": {"main": "#0b5cad"}, "background": {"default": "#f6f7f9", "paper": "#ffffff"}}},
@@ -64,6 +66,7 @@ class Shell:
         self.bar = pmui.LinearProgress(value=0, sizing_mode="stretch_width", margin=(6, 0, 2, 0), visible=False)
         self.says = line()
         self.ruler = Ruler(sizing_mode="stretch_width", height=1, margin=0)
+        self.ruler.param.watch(lambda event: event.old or pn.state.onload(lambda: self._give_way(event.new)), "pixels")
 
     def _buttons(self) -> pmui.Row:
         """The row of buttons, with the progress beside them."""
@@ -78,6 +81,10 @@ class Shell:
             title="Circuit workbench", meta_title=title, header=[self.header], sidebar=[sidebar] * (sidebar is not None),
             main=[column], sidebar_width=300, theme_config=THEME,
         ))  # fmt: skip
+
+    def _give_way(self, pixels: int) -> None:
+        if pixels < NARROW and self.page.sidebar:
+            self.page.sidebar_open = False
 
     def _status(self) -> str:
         """How far the work is, as plain text."""

@@ -115,9 +115,9 @@ def quiet(text: str) -> pn.pane.HTML:
 
 
 def heading(title: str, about: str = "") -> pn.pane.HTML:
-    """A heading of a card with a quiet line beside it; both are shown as they stand."""
+    """A heading of a card with a quiet line beside it, clear of the menu; both are shown as they stand."""
     return pn.pane.HTML(
-        f'<b style="font-size:14px">{escape(title)}</b> '
-        f'<span style="font-size:12px;opacity:.7;margin-left:6px">{escape(about)}</span>',
+        f'<div style="padding-right:64px"><b style="font-size:14px">{escape(title)}</b> '
+        f'<span style="font-size:12px;opacity:.7;margin-left:6px">{escape(about)}</span></div>',
         margin=0, sizing_mode="stretch_width",
     )  # fmt: skip

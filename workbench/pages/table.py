@@ -32,8 +32,9 @@ class Table(pn.custom.JSComponent):
         for (const cell of cells) {
           const made = document.createElement(tag)
           made.textContent = cell
-          // A date, a key or a name is not broken; what is longer is, wherever it must.
-          if (cell.length <= 16) made.style.whiteSpace = "nowrap"
+          // A date, a key or a name is not broken; what is longer is, wherever it must, but not letter by letter.
+          if (cell.length <= 18) made.style.whiteSpace = "nowrap"
+          else made.style.minWidth = "9em"
           row.append(made)
         }
         return row

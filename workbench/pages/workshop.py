@@ -15,8 +15,6 @@ from workbench.views.workshop_plan import HINTS
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
 WIDTH = 310
 LOOK = 2000
-# With less left for the page between both drawers, the form gives way; its button brings it back.
-NARROW = 480
 
 
 class Learner(pn.custom.JSComponent):
@@ -64,9 +62,10 @@ class Drawer:
         )
         seen = _line('<span style="font-size:11px;opacity:.7">The teacher sees it, and which exercises you solved.</span>')
         moves = pmui.Row(self.back, self.on, margin=(6, 0), sx={"gap": "6px"}, **WIDE)
+        # What a button changes stands below it: else it would move away from under the pointer.
         self.column = pmui.Column(
-            Learner(workshop.meet), self.progress, self.task, self.hints, self.hint, self.typed, self.check, self.verdict,
-            moves, self.name, seen, margin=(10, 14), **WIDE,
+            Learner(workshop.meet), self.progress, moves, self.task, self.hint, self.hints, self.typed, self.check,
+            self.verdict, self.name, seen, margin=(10, 14), **WIDE,
         )  # fmt: skip
         self.check.on_click(lambda event: workshop.check(self.typed.value_input or self.typed.value or ""))
         self.name.param.watch(lambda event: None if self._setting else workshop.call(event.new or ""), "value")
@@ -117,16 +116,10 @@ def accompany(made: Any, room: Classroom | None = None) -> Drawer | None:
     made.page.param.update(
         contextbar=[drawer.column], contextbar_open=True, contextbar_variant="persistent", contextbar_width=WIDTH
     )
-    made.ruler.param.watch(lambda event: _give_way(made.page, event.new), "pixels")
     if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
         ticker = PeriodicCallback(callback=workshop.look, period=LOOK, background=True)
         pn.state.onload(ticker.start)
     return drawer
-
-
-def _give_way(page: Any, pixels: int) -> None:
-    if 0 < pixels < NARROW and page.contextbar_open and page.sidebar:
-        page.sidebar_open = False
 
 
 def _line(text: str = "") -> pn.pane.HTML:
