@@ -16,7 +16,8 @@ HOSTILE = "<img src=x onerror=window.hacked=1> <script>window.hacked=1</script>"
 PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
 ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{prompt},i{prompt[1:]},b,d\n" for prompt in PROMPTS)
 LENGTH = 7
-TITLES = ("Residual stream: norms", "Residual stream: cosines", "Logit lens", "Paths of the residual stream")
+TITLES = ("Residual stream: norms", "Residual stream: cosines", "Logit lens")
+PATHS = "Paths of the residual stream"
 
 
 @pytest.fixture
@@ -46,6 +47,11 @@ def show(tab, views):
     assert set(views[-1].results) == set(PANELS)
 
 
+def under(tab, name):
+    """Look at what stands under a name."""
+    tab.get_by_role("button", name=name, exact=True).click()
+
+
 def plot(tab, title):
     return tab.locator(".js-plotly-plot").filter(has_text=title).first
 
@@ -59,6 +65,11 @@ def at(tab, title, layer, pos):
     return box["x"] + box["width"] * (pos + 0.5) / LENGTH, box["y"] + box["height"] * (1 - (layer + 0.5) / rows)
 
 
+def framed(tab, title):
+    """Whether the cell chosen is framed in a figure."""
+    return plot(tab, title).count() and plot(tab, title).evaluate("plot => (plot.layout?.shapes ?? []).length")
+
+
 FRAMES = "plots => plots.filter(plot => (plot.layout?.shapes ?? []).length).length"
 HOVERS = "plots => plots.map(plot => plot.querySelector('.hoverlayer')?.textContent ?? '')"
 
@@ -70,10 +81,9 @@ def test_one_click_fills_every_panel_and_pointing_at_a_cell_previews_it_in_all(t
 
     def previewed():
         said[:] = tab.locator(".js-plotly-plot").evaluate_all(HOVERS)
-        return sum("layer 2" in one and "pos 4" in one for one in said) == 4
+        return sum("layer 2" in one and "pos 4" in one for one in said) == 3
 
     until(tab, previewed)
-    assert sum("layer 2" in one for one in said) == 5, "the bars by layer too"
     view = views[-1]
     assert view.layer is None, "pointing stays in the browser"
 
@@ -84,7 +94,10 @@ def test_a_click_frames_the_cell_in_every_panel_arrow_keys_move_it_and_esc_lets_
     tab.mouse.click(*at(tab, "Residual stream: norms", 2, 4))
     until(tab, lambda: (view.layer, view.pos) == (2, 4))
     tab.get_by_text("Layer 2, position 4").wait_for(timeout=EXPECT)
-    until(tab, lambda: tab.locator(".js-plotly-plot").evaluate_all(FRAMES) == 5)
+    until(tab, lambda: tab.locator(".js-plotly-plot").evaluate_all(FRAMES) == 3)
+    for name, title in (("Paths", PATHS), ("What writes the answer", "by=layer")):
+        under(tab, name)
+        until(tab, lambda title=title: framed(tab, title))
     tab.keyboard.press("ArrowUp")
     until(tab, lambda: view.layer == 3)
     tab.keyboard.press("ArrowLeft")
@@ -99,8 +112,11 @@ def test_a_click_frames_the_cell_in_every_panel_arrow_keys_move_it_and_esc_lets_
 def test_what_a_panel_shows_is_chosen_above_it_and_the_url_brings_all_back(tab, url, views):
     show(tab, views)
     tab.get_by_role("button", name="rank of answer").click()
+    under(tab, "Paths")
     tab.get_by_role("button", name="ends of all prompts").click()
     tab.get_by_text("ends of 3 clean prompts").wait_for(timeout=EXPECT)
+    tab.wait_for_function("location.search.includes('part=paths')", timeout=EXPECT)
+    under(tab, "Stream and lens")
     tab.get_by_role("button", name="corrupt", exact=True).click()
     plot(tab, "Logit lens").filter(has_text="corrupt prompt 1").wait_for(timeout=EXPECT)
     tab.mouse.click(*at(tab, "Residual stream: cosines", 1, 5))
@@ -112,7 +128,7 @@ def test_what_a_panel_shows_is_chosen_above_it_and_the_url_brings_all_back(tab, 
     assert (view.of, view.points, view.lens, view.layer, view.pos) == ("corrupt", "ends", "rank of answer", 1, 5)
     # Rows of one's own are in no URL, so that nothing is stored of them.
     show(tab, views)
-    until(tab, lambda: tab.locator(".js-plotly-plot").evaluate_all(FRAMES) == 5)
+    until(tab, lambda: tab.locator(".js-plotly-plot").evaluate_all(FRAMES) == 3)
     tab.goto(f"{url}?of=<b>1</b>&layer=x")
     tab.get_by_text("Part of the address could not be used").wait_for(timeout=EXPECT)
     assert tab.get_by_role("alert").locator("b").count() == 0
@@ -123,8 +139,10 @@ def test_a_difference_says_what_is_unavailable_and_a_head_opens_its_attention(ta
     tab.get_by_role("button", name="Show", exact=True).click()
     tab.get_by_text("Done.", exact=True).wait_for(timeout=2 * EXPECT)
     tab.get_by_text("The lens reads the stream of one prompt").wait_for(timeout=EXPECT)
-    assert tab.get_by_text("Unavailable.").count() == 2
+    under(tab, "Paths")
+    tab.get_by_text("Paths are those of one prompt's stream").wait_for(timeout=EXPECT)
     view = views[-1]
+    under(tab, "What writes the answer")
     bars = plot(tab, "L1H2")
     bars.scroll_into_view_if_needed()
     tab.wait_for_timeout(400)

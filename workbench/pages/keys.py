@@ -10,7 +10,9 @@ ARROWS = {"ArrowUp": (1, 0), "ArrowDown": (-1, 0), "ArrowLeft": (0, -1), "ArrowR
 
 
 class Keys(pn.custom.JSComponent):
-    """An empty line that hears arrow keys and Esc while `active`; `pressed` is the key and a count.
+    """An empty line that hears arrow keys and Esc while `active`.
+
+    Keys come as messages: of a parameter that is set twice within a moment only the last value arrives.
 
     Args:
         move: Called with steps up and to the right.
@@ -18,21 +20,18 @@ class Keys(pn.custom.JSComponent):
     """
 
     active = param.Boolean(default=False)
-    pressed = param.List(default=[])
 
     _esm = """
     const other = "input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable=true], [role=listbox]," +
       " [role=combobox], [role=menu], [role=dialog], [role=slider], [role=radiogroup], [role=tablist], tr"
     export function render({model}) {
-      let count = 0
       const hear = (event) => {
         const keys = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Escape"]
         const modified = event.ctrlKey || event.altKey || event.metaKey || event.shiftKey
         if (!model.active || modified || event.defaultPrevented || !keys.includes(event.key)) return
         if (event.composedPath().some((one) => one.matches?.(other))) return
         event.preventDefault()
-        count += 1
-        model.pressed = [event.key, count]
+        model.send_msg(event.key)
       }
       document.addEventListener("keydown", hear)
       model.on("remove", () => document.removeEventListener("keydown", hear))
@@ -43,11 +42,9 @@ class Keys(pn.custom.JSComponent):
     def __init__(self, move: Callable[[int, int], None], release: Callable[[], None]):
         super().__init__(height=1, sizing_mode="stretch_width", margin=0)
         self._move, self._release = move, release
-        self.param.watch(self._was_pressed, "pressed")
 
-    def _was_pressed(self, event: Any) -> None:
-        key = event.new[0] if event.new else ""
-        if key == "Escape":
+    def _handle_msg(self, data: Any) -> None:
+        if data == "Escape":
             self._release()
-        elif key in ARROWS:
-            self._move(*ARROWS[key])
+        elif isinstance(data, str) and data in ARROWS:
+            self._move(*ARROWS[data])

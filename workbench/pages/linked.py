@@ -59,7 +59,8 @@ const linked = (model, box) => {
   let shapes = []
   const alive = () => model.figure && box.data
   const hear = (event) => {
-    if (!model.group || event.detail.group !== model.group || event.detail.box === box || !alive()) return
+    const other = !model.group || event.detail.group !== model.group || event.detail.box === box
+    if (other || !alive() || !box.getClientRects().length) return
     const points = event.detail.cell ? pointsAt(box, event.detail.cell) : []
     const on = points.map(({curveNumber}) => box._fullData[curveNumber]).map((trace) => trace.xaxis + trace.yaxis)
     if (points.length) Plotly.Fx.hover(box, points, on)

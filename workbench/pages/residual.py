@@ -1,4 +1,5 @@
-"""The page of the residual stream: choose a prompt, press Show; every panel shares its layers and tokens.
+"""The page of the residual stream: choose a prompt, press Show; every panel shares its layers and tokens. What is looked at
+together stands together, and the rest is a click away.
 
 Text that comes from prompts is shown as it stands: panes of HTML get it escaped, widgets and figures treat it as text.
 """
@@ -11,16 +12,19 @@ import panel_material_ui as pmui
 
 from workbench.pages import residual_words as words
 from workbench.pages.keys import Keys
-from workbench.pages.residual_cards import HeadLooks, cards
+from workbench.pages.residual_cards import PLAIN, HeadLooks, cards
 from workbench.pages.shell import WIDE, Shell, line, opened
 from workbench.pages.shown import SIDE_BY_SIDE, paper
 from workbench.pages.sidebar import ModelAndTask
 from workbench.pages.words import baseline
-from workbench.views.residual import Residual
+from workbench.views.residual import PARTS, Residual
 from workbench.views.residual_address import restore, written
 
 # Panels that stand side by side where there is room.
-HALVES = ("norms", "cosines", "layers", "paths", "components")
+HALVES = ("norms", "cosines", "layers", "components")
+TITLES = {"stream": "Stream and lens", "answer": "What writes the answer", "paths": "Paths"}
+# Pixels that what is said of the chosen cell takes: else the cell would move away when it is clicked.
+SAID = 84
 
 
 def page(view: Residual | None = None) -> pmui.Page:
@@ -54,14 +58,17 @@ class ResidualPage(Shell):
         self.baseline, self.cell = line(), line()
         chooser = pmui.Row(self.prompt, self.of, margin=(6, 0), align="center", sx={"gap": "8px"}, **WIDE)
         self.hint = paper(pn.pane.HTML(words.HINT, margin=0, **WIDE))
-        self.chosen = paper(self.cell)
+        self.cell.min_height = SAID
         sidebar = pmui.Column(*self.sidebar.objects, margin=(14, 14), **WIDE)
-        self.rows = [
-            self._row(self.cards["norms"].card, self.cards["cosines"].card), self.cards["lens"].card,
-            self._row(self.cards["layers"].card, self.cards["paths"].card),
-            self._row(self.cards["components"].card, self.head.card),
-        ]  # fmt: skip
-        self.panels = pmui.Column(self.chosen, *self.rows, margin=0, **WIDE)
+        card = {name: one.card for name, one in self.cards.items()}
+        self.rows = [self._row(card["norms"], card["cosines"]), self._row(card["layers"], card["components"])]
+        parts = {"stream": (self.rows[0], card["lens"]), "answer": (self.rows[1], self.head.card), "paths": (card["paths"],)}
+        self.parts = {name: pmui.Column(*objects, margin=0, **WIDE) for name, objects in parts.items()}
+        self.part = pmui.RadioButtonGroup(
+            options={title: name for name, title in TITLES.items()}, value=self.view.part, size="small", margin=(0, 0, 8, 0),
+            sx=PLAIN,
+        )  # fmt: skip
+        self.panels = pmui.Column(self.cell, self.part, *self.parts.values(), margin=0, **WIDE)
         return self._framed(
             "Circuit workbench: residual stream", sidebar, self.ruler, self.keys, self._buttons(), self.baseline, chooser,
             self.hint, self.panels,
@@ -76,27 +83,16 @@ class ResidualPage(Shell):
         self._watch_status("results", "reasons")
         self.prompt.param.watch(lambda event: self._choose(prompt=self.prompt.options.index(event.new)), "value")
         self.of.param.watch(lambda event: self._choose(of=event.new), "value")
-        view.param.watch(lambda *_: self._draw(), ["results", "reasons", "status", "norm", "cosine", "lens", "shares"])
+        shown = ["results", "reasons", "status", "part", "norm", "cosine", "lens", "shares"]
+        view.param.watch(lambda *_: self._draw(), shown)
+        self.part.param.watch(lambda event: self._choose(part=event.new), "value")
         view.param.watch(lambda *_: self._frame(), ["layer", "pos"])
         view.param.watch(lambda *_: self._draw_head(), "head")
         view.attention.param.watch(lambda *_: self._draw_head(), ["scores", "status"])
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._set_chooser(), ["prompt", "prompts", "of", "options"])
-        addressed = [
-            "model",
-            "task",
-            "options",
-            "prompt",
-            "of",
-            "points",
-            "norm",
-            "cosine",
-            "lens",
-            "shares",
-            "layer",
-            "pos",
-            "head",
-        ]
+        addressed = ["model", "task", "options", "prompt", "of", "part", "points", "norm", "cosine", "lens", "shares"]
+        addressed += ["layer", "pos", "head"]
         view.param.watch(lambda *_: self._address(), addressed)
         # What is changed before the page has loaded never reaches the browser.
         self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
@@ -117,22 +113,24 @@ class ResidualPage(Shell):
         return self.across >= SIDE_BY_SIDE
 
     def _draw(self) -> None:
-        """Draw every panel as the view has it."""
+        """Draw the panels that are looked at as the view has them."""
         view = self.view
         anything = bool(view.results or view.reasons or view.live)
         self.hint.visible, self.panels.visible = not anything, anything
+        self.part.value = view.part
+        for name, part in self.parts.items():
+            part.visible = name == view.part
         for row in self.rows:
-            if isinstance(row, pmui.FlexBox):
-                row.flex_direction = "row" if self._halved else "column"
-        for name, card in self.cards.items():
-            card.show(self.theme, self._width(self._halved and name in HALVES))
+            row.flex_direction = "row" if self._halved else "column"
+        for name in PARTS[view.part]:
+            self.cards[name].show(self.theme, self._width(self._halved and name in HALVES))
         self.cards["components"].tell(words.shares(view))
         self._draw_head()
         self._set_chooser()
         self._frame()
 
     def _draw_head(self) -> None:
-        self.head.show(self.theme, self._width(self._halved))
+        self.head.show(self.theme, self._width(False))
 
     def _frame(self) -> None:
         """Frame the cell that is chosen, and say what is known of it."""

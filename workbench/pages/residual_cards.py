@@ -16,7 +16,7 @@ from workbench.views.residual import LENSES, Residual
 GROUP = "residual"
 # Pixels of a row in which a token can be read.
 ROW = 14
-TALL = 250
+TALL = 210
 PLAIN = {"& .MuiToggleButton-root": {"whiteSpace": "nowrap", "textTransform": "none", "padding": "3px 10px"}}
 
 

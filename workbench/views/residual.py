@@ -16,6 +16,8 @@ from workbench.views.residual_cells import component_of, labels_of, place_at, si
 
 # The panels in the order in which they are asked.
 PANELS = ("norms", "cosines", "lens", "components", "layers", "paths")
+# What is looked at together: panels over layers and tokens, what writes the answer, the paths.
+PARTS = {"stream": ("norms", "cosines", "lens"), "answer": ("layers", "components"), "paths": ("paths",)}
 NORMS = ["stream", "attention", "MLP"]
 COSINES = ["layer before", "last layer", "attention", "MLP"]
 LENSES = {"tokens": None, "rank of answer": "answer_rank", "KL to output": "kl"}
@@ -33,6 +35,7 @@ class Residual(Panels):
     prompt = param.Integer(default=0, bounds=(0, None), doc="Which pair, from 0.")
     of = param.Selector(default="clean", objects=["clean", "corrupt", "difference"])
     points = param.Selector(default="tokens", objects=["tokens", "ends"], doc="Whose paths are drawn.")
+    part = param.Selector(default="stream", objects=list(PARTS), doc="Which panels are looked at.")
     norm = param.Selector(default="stream", objects=NORMS)
     cosine = param.Selector(default="layer before", objects=COSINES)
     lens = param.Selector(default="tokens", objects=list(LENSES))

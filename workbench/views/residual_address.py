@@ -9,7 +9,7 @@ from workbench.views.heads_address import head_named
 from workbench.views.query import Query, at_hand, changed, count, placed
 from workbench.views.residual import Residual
 
-CHOICES = ("of", "points", "norm", "cosine", "lens", "shares")
+CHOICES = ("part", "of", "points", "norm", "cosine", "lens", "shares")
 NUMBERS = ("layer", "pos")
 
 
