@@ -205,6 +205,9 @@ def test_what_is_said_is_safe(tmp_path):
     for said in (words.pair(view), words.effects(view.pair), words.scaled(view.pair)):
         assert "<img" not in said
         assert "&lt;img" in said
+    view.pair.status = ""
+    assert words.effects(view.pair) == words.scaled(view.pair)
+    assert "Unavailable." in words.effects(view.pair)
     assert ChannelsPage(view).scale.card.visible is False
 
 

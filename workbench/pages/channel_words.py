@@ -48,7 +48,8 @@ def table(view: Channels) -> str:
     title = "Channels that matter on the task" if on_task else "Channels of the weights alone"
     said = "Click a row to see it. Inhibition is how far the reader turns back to the wrong answer without the component."
     if not on_task:
-        said = ("Click a row to see it. " if found.values.size else "No component stands out. ") + view.reason
+        said = "Click a row to see it." if found.values.size else "No component stands out."
+        said += f" Those of the task are unavailable: {view.reason}" if view.reason else ""
     return f'<b style="font-size:14px">{title}</b><div>{_line(said)}</div>'
 
 
@@ -88,13 +89,13 @@ def pair(view: Channels) -> str:
 
 def effects(looked: Pair) -> str:
     """Why there are no effects to see, or ''."""
-    return _line(looked.known.reason) if looked.known.effects is None and looked.known.reason else ""
+    return _unavailable(looked.known.reason) if looked.known.effects is None and looked.known.reason else ""
 
 
 def scaled(looked: Pair) -> str:
     """What follows at the factor chosen, in numbers; or what is going on."""
     if looked.scaled is None:
-        return _line(looked.status or looked.known.reason)
+        return _line(looked.status) or _unavailable(looked.known.reason)
     said = looked.scaled.said(looked.alpha)
     before = looked.scaled.said(1)
     forms: dict[str, Any] = {"logit difference": "{:+.2f}", "accuracy": "{:.0%}", "on right": "{:.3f}", "on wrong": "{:.3f}"}
@@ -107,6 +108,10 @@ def scaled(looked: Pair) -> str:
     inside = "".join(f"<span>{cell}</span>" for cell in cells)
     style = "display:flex;flex-wrap:wrap;gap:2px 28px;font-size:14px;font-variant-numeric:tabular-nums"
     return f'<div style="{style}">{inside}</div>'
+
+
+def _unavailable(why: str) -> str:
+    return f'<span style="font-size:13px"><b>Unavailable.</b> {escape(why)}</span>' if why else ""
 
 
 def _line(said: str) -> str:
