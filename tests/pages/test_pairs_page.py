@@ -96,8 +96,11 @@ def test_typing_marks_what_is_wrong_and_one_click_mends_it(tab, url, views):
         tab.get_by_label(f"right {place}", exact=True).fill(text)
     tab.get_by_label("clean 1", exact=True).focus()
     until(tab, lambda: [line.row["right"] for line in views[-1].lines] == said)
+    undo = tab.get_by_role("button", name="Undo")
+    where = undo.bounding_box()
     for left in (2, 1, 0):
-        tab.get_by_role("button", name="Undo").click()
+        assert undo.bounding_box() == where, "it stays under the pointer"
+        undo.click()
         until(tab, lambda left=left: sum(line.row["right"] in said for line in views[-1].lines) == left)
     tab.get_by_text("3 pairs, all of them usable.").wait_for(timeout=EXPECT)
     corrupt = tab.get_by_label("corrupt 2", exact=True)

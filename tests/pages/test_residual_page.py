@@ -98,6 +98,8 @@ def test_a_click_frames_the_cell_in_every_panel_arrow_keys_move_it_and_esc_lets_
     for name, title in (("Paths", PATHS), ("What writes the answer", "by=layer")):
         under(tab, name)
         until(tab, lambda title=title: framed(tab, title))
+    # In a row of buttons the arrows go from button to button.
+    tab.get_by_text("Layer 2, position 4").click()
     tab.keyboard.press("ArrowUp")
     until(tab, lambda: view.layer == 3)
     tab.keyboard.press("ArrowLeft")
