@@ -140,7 +140,7 @@ def test_rows_are_copied_removed_pasted_uploaded_and_downloaded(tab, views, tmp_
     tab.get_by_label("clean 4", exact=True).wait_for(timeout=EXPECT)
     assert tab.get_by_label("clean 3", exact=True).input_value() == CLEAN
     assert tab.get_by_label("right 4", exact=True).input_value() == HOSTILE
-    tab.get_by_role("group", name="Pair 4").get_by_role("alert").first.wait_for(timeout=EXPECT)
+    tab.get_by_role("group", name="Pair 4").get_by_role("alert").first.wait_for(timeout=3 * EXPECT)
     assert tab.evaluate("window.hacked") is None
     with tab.expect_download(timeout=EXPECT) as waiting:
         tab.get_by_text("Download CSV").click()
