@@ -5,12 +5,13 @@ import pytest
 from tests.conftest import toy_pairs
 from workbench import sweep
 from workbench.errors import BadInput
-from workbench.forecasts import COUNTS, TIMES, counted, forecast, paced, recalled, remember
+from workbench.forecasts import TIMES, forecast, paced, recalled, remember
 from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
+from workbench.plans import planned
 from workbench.store import Store
 from workbench.views.circuits import Circuits
-from workbench.views.expected import UNKNOWN, UNLOADED, duration, words
+from workbench.views.expected import UNLOADED, duration, words
 from workbench.views.question import Question
 
 
@@ -38,20 +39,11 @@ def test_a_sweep_takes_the_passes_and_cells_that_were_forecast(llama, monkeypatc
     if few:
         monkeypatch.setitem(sweep.TOKENS, "cpu", 24)
     pairs = toy_pairs(llama)
-    work = counted(llama, pairs, "patch", params)
+    work = planned(llama, pairs, "patch", params)
     found = []
     assert passes(llama, lambda: found.append(METHODS["patch"](llama, pairs, **params))) == work.forwards
     assert work.cells == found[0].values.size / len(pairs)
     assert work.held > 0
-
-
-@pytest.mark.parametrize("method", ["baseline", "atp", "relp"])
-def test_other_methods_take_the_passes_that_were_forecast(llama, method):
-    pairs = toy_pairs(llama)
-    work = counted(llama, pairs, method, {})
-    assert passes(llama, lambda: METHODS[method](llama, pairs)) == work.forwards
-    assert work.tokens == work.forwards * pairs.clean.numel()
-    assert (work.backwards, work.cells) == ({"baseline": 0}.get(method, 1), None)
 
 
 def test_the_pace_is_measured_once_and_seconds_follow_from_it(llama):
@@ -66,14 +58,16 @@ def test_the_pace_is_measured_once_and_seconds_follow_from_it(llama):
     assert not one.before
 
 
-def test_what_is_not_known_is_none_until_it_has_run_once(llama, tmp_path):
+def test_a_search_takes_at_most_so_long_until_it_has_run_once(llama, tmp_path):
     pairs, more = toy_pairs(llama), toy_pairs(llama, n=6)
-    assert "dla" not in COUNTS
-    assert forecast(llama, pairs, "dla", {}, tmp_path).seconds is None
-    remember(tmp_path, llama, pairs, "dla", {}, 3.0)
-    found = forecast(llama, more, "dla", {}, tmp_path)
-    assert (found.seconds, found.before, found.cells, found.held) == (6.0, True, None, None)
-    assert recalled(tmp_path, llama, pairs, "dla", {"normalise": True}) is None
+    first = forecast(llama, pairs, "acdc", {}, tmp_path)
+    assert (first.at_most, first.before) == (True, False)
+    remember(tmp_path, llama, pairs, "acdc", {}, 3.0)
+    found = forecast(llama, more, "acdc", {}, tmp_path)
+    assert (found.seconds, found.before, found.at_most) == (6.0, True, False)
+    assert recalled(tmp_path, llama, pairs, "acdc", {"threshold": 0.5}) is None
+    remember(tmp_path, llama, pairs, "atp", {}, 900.0)
+    assert not forecast(llama, pairs, "atp", {}, tmp_path).before, "what is counted needs no earlier run"
 
 
 @pytest.mark.parametrize("damaged", ["", "[]", "{", '{"a": 1}', "null"])
@@ -87,10 +81,13 @@ def test_damaged_times_are_no_times(llama, tmp_path, damaged):
 
 
 def test_a_forecast_in_words(llama):
-    found = forecast(llama, toy_pairs(llama), "patch", {})
-    assert words(found, 1e12).endswith("12 cells.")
+    pairs = toy_pairs(llama)
+    found = forecast(llama, pairs, "patch", {})
+    assert words(found, 1e12).endswith("; 12 cells, 4 at once.")
     assert "more than the 0.00 GB that are free" in words(found, 1)
-    assert words(forecast(llama, toy_pairs(llama), "dla", {}), 1) == UNKNOWN
+    assert words(forecast(llama, pairs, "acdc", {}), 1e12).startswith("At most 1 s or less")
+    assert words(forecast(llama, pairs, "eap", {}), 1e12).endswith("; 3 prompts at once.")
+    assert words(forecast(llama, None, "composition", {}), 1e12).endswith("; no pass of the model: the weights say it all.")
     assert [duration(each) for each in (0.2, 14.4, 200, 9000)] == ["1 s or less", "14 s", "3 min", "2.5 h"]
 
 
@@ -103,7 +100,7 @@ def test_the_page_says_what_run_takes_once_the_model_is_loaded(llama, tmp_path, 
     view.params = {**view.params, "by": ("layer",)}
     view.expected._latest._job.wait(20)
     view.expected.refresh()
-    assert view.expected.said.endswith("3 cells.")
+    assert view.expected.said.endswith("3 cells, 1 at once.")
     monkeypatch.setenv("WORKBENCH_LIMITS", "cells=5")
     view.params = {**view.params, "by": ("layer", "head")}
     view.expected._latest._job.wait(20)
@@ -114,3 +111,27 @@ def test_the_page_says_what_run_takes_once_the_model_is_loaded(llama, tmp_path, 
             llama, Jobs(models).submit("llama", "k", lambda model, job: 1), Store(tmp_path)
         )
     assert not Store(tmp_path).list(), "something was computed before the limit was looked at"
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "count"),
+    [("edge_patch", {"sample": 40}, 40), ("acdc", {"candidates": 30}, 30), ("cdt", {}, 12), ("edge_pruning", {}, 100)],
+)
+def test_the_limit_on_cells_holds_for_edges_too(llama, tmp_path, monkeypatch, method, params, count):
+    monkeypatch.setattr(Question, "_made", lambda self, model: toy_pairs(model))
+    monkeypatch.setenv("WORKBENCH_LIMITS", f"cells={count - 1}")
+    job = Jobs(Models(lambda ref: llama)).submit("llama", "k", lambda model, job: 1)
+    with pytest.raises(BadInput, match=f"the cells of the sweep must be at most {count - 1} on this server; got {count}"):
+        Question("llama", "toy", method, params=params).answer(llama, job, Store(tmp_path))
+    assert not Store(tmp_path).list(), "something was computed before the limit was looked at"
+
+
+def test_fewer_at_once_where_memory_is_short(llama, monkeypatch):
+    pairs = toy_pairs(llama, n=4)
+    whole = {name: planned(llama, pairs, name, {}) for name in ("patch", "edge_patch", "cdt", "discover", "channel_map")}
+    monkeypatch.setattr("workbench.models.memory.free_memory", lambda device: 100_000)
+    for name, before in whole.items():
+        assert planned(llama, pairs, name, {}).forwards >= before.forwards
+    fewer = planned(llama, pairs, "edge_patch", {})
+    assert fewer.at_once < whole["edge_patch"].at_once
+    assert fewer.held < whole["edge_patch"].held

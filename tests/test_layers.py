@@ -33,6 +33,7 @@ ORDER = [
     ("known", "formats", "detectors"),
     ("dynamics",),
     ("methods",),
+    ("plans",),
     ("store",),
     ("following",),
     ("plots",),

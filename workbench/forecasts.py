@@ -1,16 +1,17 @@
 """What a run will take, before it is begun: cells and passes counted, seconds by the pace of this model, and its memory.
 
-Passes are counted by the plan that the method itself follows. Seconds come of two probes of the model, made once; of methods
-whose passes are not counted here they are those of the last run, where there was one. What is not known is None.
+Passes are counted by the method's plan. Seconds come of two probes of the model and one product of matrices, made once; of
+searches, which may end sooner, they are those of the last run like it, where there was one.
 """
 
 import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,27 +22,10 @@ from workbench.result import canonical
 BACKWARD = 2.0
 # Tokens of the probes.
 PROBES = (8, 96)
+# Rows and columns of the matrices whose product is timed.
+SIDE = 384
 TIMES = "times.json"
 MOST_TIMES = 500
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a method does with a model on some prompts.
-
-    Attributes:
-        forwards: Forward passes, of all layers or of some.
-        backwards: Backward passes.
-        tokens: Tokens that pass through a layer, divided by the layers: those of as many whole passes.
-        cells: Patched runs asked for, those that causality decides among them; None for what patches nothing.
-        held: Bytes held at most beyond the model; None where not known.
-    """
-
-    forwards: int
-    backwards: int
-    tokens: float | int
-    cells: int | None = None
-    held: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,12 +45,20 @@ class Forecast:
         held: Bytes beyond the model.
         cells: Patched runs.
         before: Whether the seconds are those of an earlier run like it.
+        at_most: Whether it may take less.
+        at_once: How many go together through a pass; None where nothing is batched.
+        of: What goes together.
+        passes: Passes of the model, forward and backward; 0 where the weights say it all.
     """
 
     seconds: float | None = None
     held: int | None = None
     cells: int | None = None
     before: bool = False
+    at_most: bool = False
+    at_once: int | None = None
+    of: str = ""
+    passes: int = 0
 
 
 def forecast(model: Any, pairs: Any, method: str, params: Mapping[str, Any], folder: Path | None = None) -> Forecast:
@@ -81,63 +73,27 @@ def forecast(model: Any, pairs: Any, method: str, params: Mapping[str, Any], fol
     Raises:
         BadInput: When the method would raise it for these parameters.
     """
-    work = counted(model, pairs, method, params)
-    if work is not None:
+    from workbench.plans import planned
+
+    work = planned(model, pairs, method, params)
+    # The last run like it tells more of a search than what it may take at most.
+    before = recalled(folder, model, pairs, method, params) if folder is not None and work.at_most else None
+    seconds = timed(model, work) if before is None else before
+    passes = work.forwards + work.backwards
+    at_most = work.at_most and before is None
+    return Forecast(seconds, work.held, work.cells, before is not None, at_most, work.at_once, work.of, passes)
+
+
+def timed(model: Any, work: Any) -> float:
+    """Seconds of a plan's work, by the pace of this model and of this machine's products."""
+    each = work.forwards + BACKWARD * work.backwards
+    tokens = work.tokens + BACKWARD * work.back
+    seconds = work.products * pace_of_products(str(model.cfg.device)) if work.products else 0.0
+    if each:
         pace = paced(model)
-        passes = work.forwards + BACKWARD * work.backwards
-        weighed = work.tokens * (1 + BACKWARD * work.backwards / max(1, work.forwards))
-        return Forecast(passes * pace.each + weighed * pace.per_token, work.held, work.cells)
-    seconds = None if folder is None else recalled(folder, model, pairs, method, params)
-    return Forecast(seconds, None, None, seconds is not None)
+        seconds += each * pace.each + tokens * pace.per_token
+    return seconds
 
-
-def counted(model: Any, pairs: Any, method: str, params: Mapping[str, Any]) -> Work | None:
-    """The passes of a method; None where they are not known beforehand.
-
-    Raises:
-        BadInput: When the method would raise it for these parameters.
-    """
-    if method not in COUNTS or pairs is None:
-        return None
-    from workbench.methods import METHODS
-
-    return COUNTS[method](model, pairs, METHODS[method].bind(**params))
-
-
-def _baseline(model: Any, pairs: Any, params: Mapping[str, Any]) -> Work:
-    return Work(2, 0, 2 * pairs.clean.numel())
-
-
-def _attributed(model: Any, pairs: Any, params: Mapping[str, Any]) -> Work | None:
-    if params.get("qk_correction"):
-        return None
-    return Work(2, 1, 2 * pairs.clean.numel())
-
-
-def _patched(model: Any, pairs: Any, params: Mapping[str, Any]) -> Work:
-    from workbench.effects import plan
-    from workbench.sweep import bytes_of, cells_of, first_difference, planned
-
-    names = ("sites", "by", "positions", "metric", "direction", "replacement", "normalise", "seed")
-    asked = plan(model, pairs, **{name: params[name] for name in names})
-    same_before = first_difference(pairs) if asked.replacement == "other" else first_difference(pairs) * 0
-    layers, tokens, cells, passes, most = model.cfg.n_layers, 2.0 * pairs.clean.numel(), 0, 2, pairs.clean.numel()
-    for site in asked.sites:
-        wanted = cells_of(model, site, asked.by, asked.slots)
-        cells += len(wanted)
-        for layer, size in planned(model, asked.base, asked.end, site, wanted, asked.slots, same_before):
-            passes += 1
-            tokens += size * (layers - layer) / layers
-            most = max(most, size)
-    return Work(passes, 0, tokens, cells, bytes_of(model, asked.base, most))
-
-
-COUNTS: dict[str, Callable[[Any, Any, Mapping[str, Any]], Work | None]] = {
-    "baseline": _baseline,
-    "patch": _patched,
-    "atp": _attributed,
-    "relp": _attributed,
-}
 
 _paces: WeakKeyDictionary[Any, Pace] = WeakKeyDictionary()
 
@@ -147,6 +103,8 @@ def paced(model: Any) -> Pace:
     if model not in _paces:
         import torch
 
+        from workbench.hooks import end_logits
+
         few, many = PROBES
         many = min(many, model.cfg.n_ctx or many)
         taken = {}
@@ -154,12 +112,26 @@ def paced(model: Any) -> Pace:
             for length in (few, few, many, many):
                 tokens = torch.arange(length, device=model.cfg.device)[None] % model.cfg.d_vocab
                 start = time.perf_counter()
-                model(tokens)[0, -1, 0].item()
+                end_logits(model, tokens, torch.tensor([length - 1]))[0, 0].item()
                 # The first of each size pays for what is made once.
                 taken[length] = time.perf_counter() - start
         per_token = max(0.0, taken[many] - taken[few]) / max(1, many - few)
         _paces[model] = Pace(max(0.0, taken[few] - few * per_token), per_token)
     return _paces[model]
+
+
+@cache
+def pace_of_products(device: str) -> float:
+    """Seconds per multiplication in products of matrices on a device: measured once."""
+    import torch
+
+    one = torch.ones(SIDE, SIDE, device=device)
+    taken = []
+    for _ in range(3):
+        start = time.perf_counter()
+        (one @ one)[0, 0].item()
+        taken.append(time.perf_counter() - start)
+    return min(taken) / SIDE**3
 
 
 def remember(folder: Path, model: Any, pairs: Any, method: str, params: Mapping[str, Any], seconds: float) -> None:

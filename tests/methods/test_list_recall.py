@@ -67,7 +67,7 @@ def test_the_numbers_are_those_of_whole_forward_passes(wordy_of, family, names, 
     found = RECALL(model, objects="3", prompts=12, by=by, channel=names, reach=30)
     what = [channel(heads, *map(int, name.split("."))) for name in names.split(",")]
     points = [[0, 0, 1, 1, 2, 2]] if by == "objects" else [[place] * 6 for place in range(3)]
-    halves = [list_recall._prompts(model, 3, places, "shuffled", 0) for places in points]
+    halves = [list_recall.prompts_of(model, 3, places, "shuffled", 0) for places in points]
     other = list_recall._others(heads, what, 0)
 
     def scaling(some, alpha):
@@ -118,7 +118,7 @@ def test_a_factor_of_one_changes_nothing(wordy_of, monkeypatch):
 
 @pytest.mark.parametrize("by", ["objects", "place"])
 def test_what_is_reported_has_no_say_in_what_is_chosen(wordy_of, monkeypatch, by):
-    model, real = wordy_of("gpt2"), list_recall._prompts
+    model, real = wordy_of("gpt2"), list_recall.prompts_of
     asked = {"objects": "3,4" if by == "objects" else "3", "prompts": 16, "by": by}
     ours = RECALL(model, **asked)
 
@@ -126,12 +126,12 @@ def test_what_is_reported_has_no_say_in_what_is_chosen(wordy_of, monkeypatch, by
         """The choosing half of one seed and the reporting half of another."""
         return lambda *args: (real(*args[:-1], seed)[0], real(*args[:-1], reported)[1])
 
-    monkeypatch.setattr(list_recall, "_prompts", mixed(1, 0))
+    monkeypatch.setattr(list_recall, "prompts_of", mixed(1, 0))
     others = RECALL(model, **asked)
     assert others.notes["channel"] == ours.notes["channel"]
     assert all(others.parts[name].identical(ours.parts[name]) for name in ("factor", "coordinate"))
     assert not others.values.identical(ours.values)
-    monkeypatch.setattr(list_recall, "_prompts", mixed(0, 1))
+    monkeypatch.setattr(list_recall, "prompts_of", mixed(0, 1))
     chosen_elsewhere = RECALL(model, channel=ours.notes["channel"].split(",")[0], **asked)
     assert chosen_elsewhere.values.sel(series="as it is").identical(ours.values.sel(series="as it is"))
     assert not chosen_elsewhere.parts["coordinate"].identical(ours.parts["coordinate"])
@@ -139,12 +139,12 @@ def test_what_is_reported_has_no_say_in_what_is_chosen(wordy_of, monkeypatch, by
 
 @pytest.mark.parametrize(("objects", "half"), [(2, 5), (3, 12), (8, 20), (20, 6)])
 def test_places_are_spread_evenly_and_alike_over_both_halves(wordy_of, objects, half):
-    places = list_recall._spread(objects, half, 0)
+    places = list_recall.spread(objects, half, 0)
     counts = np.bincount(places, minlength=objects)
     assert counts.sum() == half
     assert counts.max() - counts.min() <= 1
     texts = []
-    for pairs in list_recall._prompts(wordy_of("llama"), objects, places, "shuffled", 0):
+    for pairs in list_recall.prompts_of(wordy_of("llama"), objects, places, "shuffled", 0):
         items = torch.stack([pairs.positions[f"ITEM{at + 1}"] for at in range(objects)], 1)
         assert (items == pairs.positions["LEFT"].unsqueeze(1)).int().argmax(1).tolist() == places
         texts += ["".join(tokens) for tokens in pairs.clean_strings]
@@ -154,7 +154,7 @@ def test_places_are_spread_evenly_and_alike_over_both_halves(wordy_of, objects, 
 def test_the_channel_is_the_strongest_on_the_choosing_prompts(wordy_of):
     model = wordy_of("gpt2")
     heads = Heads(model)
-    choosing, _ = list_recall._prompts(model, 3, list_recall._spread(3, 6, 0), "shuffled", 0)
+    choosing, _ = list_recall.prompts_of(model, 3, list_recall.spread(3, 6, 0), "shuffled", 0)
     rows = on_task(Bench(heads, choosing), readers=3, writers=5, seed=0).rows
     first = rows[0]
     second = next(row for row in rows if row.writer != first.writer)

@@ -6,6 +6,7 @@ attention from END, which one pass through that attention gives.
 """
 
 from contextlib import ExitStack, suppress
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,7 +17,7 @@ from workbench.channels.weights import SLOTS
 from workbench.errors import one_of
 from workbench.hooks import Enough, end_logits, hooked, stepping_in, writing
 from workbench.sites import Site, hook_point
-from workbench.sweep import halving
+from workbench.sweep import halving, tokens_at_once
 from workbench.unembed import scale_of
 
 # Tokens in one pass through an attention layer.
@@ -24,6 +25,11 @@ TOKENS = {"cpu": 8192, "cuda": 262144, "mps": 32768}
 
 Written = Float[Tensor, "variant batch pos d_model"]
 KINDS = ("previous", "duplicate", "induction", "itself")
+
+
+def variants_at_once(model: Any, batch: int, length: int) -> int:
+    """How many variants go through one attention layer together, on so many prompts and positions."""
+    return max(1, tokens_at_once(model, length, TOKENS) // (batch * length))
 
 
 class Into:
@@ -47,7 +53,7 @@ class Into:
 
     def attention_without(self, written: Written) -> Float[Tensor, "variant batch pos"]:
         """The reader's attention from END when each of these is taken out of its queries or keys."""
-        most = max(1, TOKENS.get(self.bench.device.type, 8192) // written[0, :, :, 0].numel())
+        most = variants_at_once(self.bench.model, *written.shape[1:3])
         moved = -((written / self._scale) @ self._weight)
         return torch.cat(
             [halving(lambda some: self._patterns(moved[some.start : some.stop]), range(first, min(first + most, len(moved))))

@@ -12,13 +12,28 @@ from torch import Tensor
 from workbench.errors import BadInput
 from workbench.hooks import Enough, end_logits, hooked, stepping_in
 from workbench.metrics import Answers, logit_diff
+from workbench.models.memory import as_many
 from workbench.sites import Site, hook_point
-from workbench.sweep import Run, halving, prefix_cache
+from workbench.sweep import Run, bytes_per_token, halving, prefix_cache
 
 # Which variants, which prompts -> the context in which END says what they say, a row per variant and prompt.
 Change = Callable[[slice, Int[Tensor, "row"]], AbstractContextManager]
 # Trials (a variant on a prompt) in one pass: each is one token.
 TRIALS = {"cpu": 2048, "cuda": 65536, "mps": 8192}
+
+
+def variants_at_once(model: Any, prompts: int, length: int) -> int:
+    """How many variants of END go through one pass together, on all prompts.
+
+    Args:
+        model: The model.
+        prompts: How many there are.
+        length: Their tokens.
+    """
+    device, cfg = torch.device(model.cfg.device), model.cfg
+    # Beside the pass of one token, the keys and values of all positions before it.
+    each = bytes_per_token(model, 1) + 4 * length * (cfg.n_heads * cfg.d_head + 4 * cfg.n_heads)
+    return max(1, as_many(TRIALS.get(device.type, 2048), 2 * each, str(device)) // prompts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +86,7 @@ class Trials:
         for at, head in readers:
             if at < layer:
                 raise BadInput(f"a reader must stand at or after the writer's layer {layer}; got {at}.{head}.")
-        most = max(1, TRIALS.get(self.run.tokens.device.type, 2048) // len(self.run.tokens))
+        most = variants_at_once(self.model, *self.run.tokens.shape)
         found = []
         for first in range(0, variants, most):
             # All numbers as one tensor, so that a trial that finds no memory can be halved.

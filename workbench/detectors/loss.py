@@ -7,9 +7,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from workbench import progress
+from workbench.models.memory import as_many
+from workbench.sweep import bytes_per_token
 
 # Logits (token × vocabulary) in one pass.
 LOGITS = {"cpu": 1e8, "cuda": 4e9, "mps": 5e8}
+
+
+def at_once(model: Any, length: int) -> int:
+    """How many sequences of so many tokens go through one pass together."""
+    device, logits = torch.device(model.cfg.device), length * model.cfg.d_vocab
+    return as_many(LOGITS.get(device.type, 1e8) / logits, 12 * logits + length * bytes_per_token(model, length), str(device))
 
 
 def surprisals(
@@ -21,7 +29,7 @@ def surprisals(
         Stopped: Between two passes.
     """
     device = torch.device(model.cfg.device)
-    most = max(1, int(LOGITS.get(device.type, 1e8) / (tokens.shape[1] * model.cfg.d_vocab)))
+    most = at_once(model, tokens.shape[1])
     found = torch.full(tokens.shape, torch.nan)
     for first in progress.track(range(0, len(tokens), most), label):
         some = tokens[first : first + most].to(device)

@@ -12,7 +12,9 @@ from workbench import progress
 from workbench.channels.weights import Heads
 from workbench.detectors import attention
 from workbench.hooks import Enough, end_logits, hooked
+from workbench.models.memory import as_many
 from workbench.sites import Site, hook_point
+from workbench.sweep import bytes_per_token
 
 # Attention weights (head × query × key) of one layer in one pass.
 WEIGHTS = {"cpu": 4e6, "cuda": 2e8, "mps": 2e7}
@@ -35,6 +37,13 @@ def share(wanted: attention.Wanted) -> Measure:
     return lambda tokens, counted, pattern, z, layer: attention.share_on(pattern, wanted(tokens), counted)
 
 
+def at_once(model: Any, length: int) -> int:
+    """How many sequences of so many tokens go through one pass together."""
+    device, cfg = torch.device(model.cfg.device), model.cfg
+    weights = cfg.n_heads * length**2
+    return as_many(WEIGHTS.get(device.type, 4e6) / weights, 16 * weights + length * bytes_per_token(model, length), str(device))
+
+
 def measured(
     heads: Heads,
     tokens: Int[Tensor, "batch pos"],
@@ -49,7 +58,7 @@ def measured(
     """
     model = heads.model
     device = torch.device(model.cfg.device)
-    most = max(1, int(WEIGHTS.get(device.type, 4e6) / (heads.n_heads * tokens.shape[1] ** 2)))
+    most = at_once(model, tokens.shape[1])
     found: dict[str, list[Tensor]] = {name: [] for name in measures}
     for first in progress.track(range(0, len(tokens), most), label):
         some, which = (one[first : first + most].to(device) for one in (tokens, counted))

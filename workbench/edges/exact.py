@@ -6,9 +6,10 @@ only the unembedding.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +18,10 @@ from torch import Tensor
 
 from workbench import progress
 from workbench.edges.run import Circuits
+from workbench.graph import Graph
 from workbench.hooks import end_logits, hooked, stepping_in
 from workbench.sites import Site, hook_point
-from workbench.sweep import TOKENS, halving, prefix_cache
+from workbench.sweep import TOKENS, halving, prefix_cache, tokens_at_once
 from workbench.unembed import unembedded
 
 
@@ -33,27 +35,35 @@ def patched(circuits: Circuits, edges: Sequence[int], label: str) -> Float[np.nd
     Raises:
         Stopped: Within one batch of being asked to.
     """
-    graph = circuits.wiring.graph
+    made = np.zeros((len(circuits.pairs), len(edges)))
+    most = edges_at_once(circuits.wiring.model, len(circuits.pairs), circuits.pairs.clean.shape[1] - circuits.start)
+    with progress.bar(label, len(edges), unit="edge") as bar:
+        for layer, slot, some in together(circuits.wiring.graph, edges, most):
+            work = partial(_run, circuits, layer, slot)
+            found = progress.remembered(
+                f"{label}/{layer}/{slot}/{progress.digest([cell[1:] for cell in some])}",
+                lambda work=work, some=some: halving(work, some).double().cpu().numpy(),
+            )
+            made[:, [place for place, _, _ in some]] = found.T
+            bar.advance(len(some))
+    return circuits.metric.worse * (made - circuits.clean.double().cpu().numpy()[:, None])
+
+
+def edges_at_once(model: Any, batch: int, length: int) -> int:
+    """How many edges go through one pass together, on so many prompts and positions."""
+    return max(1, tokens_at_once(model, length, TOKENS) // (length * batch))
+
+
+def together(graph: Graph, edges: Sequence[int], most: int) -> Iterator[tuple[int, str, list[tuple[int, int, int]]]]:
+    """Yield what shares a pass: the layer and the slot that read, and of each edge its place in the list, source and reader."""
     src, dst = graph.edge_list
     groups: dict[tuple[int, str], list[tuple[int, int, int]]] = defaultdict(list)
     for place, edge in enumerate(edges):
         layer, slot, reader = graph.place(graph.destinations[dst[edge]])
         groups[layer, slot].append((place, int(src[edge]), reader))
-    made = np.zeros((len(circuits.pairs), len(edges)))
-    length = circuits.pairs.clean.shape[1] - circuits.start
-    most = max(1, TOKENS.get(circuits.device.type, 1024) // (length * len(circuits.pairs)))
-    with progress.bar(label, len(edges), unit="edge") as bar:
-        for (layer, slot), cells in groups.items():
-            for first in range(0, len(cells), most):
-                some = cells[first : first + most]
-                work = partial(_run, circuits, layer, slot)
-                found = progress.remembered(
-                    f"{label}/{layer}/{slot}/{progress.digest([cell[1:] for cell in some])}",
-                    lambda work=work, some=some: halving(work, some).double().cpu().numpy(),
-                )
-                made[:, [place for place, _, _ in some]] = found.T
-                bar.advance(len(some))
-    return circuits.metric.worse * (made - circuits.clean.double().cpu().numpy()[:, None])
+    for (layer, slot), cells in groups.items():
+        for first in range(0, len(cells), most):
+            yield layer, slot, cells[first : first + most]
 
 
 @torch.no_grad()

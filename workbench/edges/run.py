@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from workbench import progress
+from workbench.edges.blocks import blocks, bytes_kept
 from workbench.edges.contributions import Contributions
 from workbench.edges.wiring import Stream, Wiring, Writes
 from workbench.effects import mean_of
@@ -34,8 +35,6 @@ from workbench.sweep import Run, first_difference, halving, prefix_cache
 
 Ablation = Literal["corrupt", "mean", "zero"]
 
-# Bytes that the contributions of one pass may take.
-BUDGET = {"cpu": 6e8, "cuda": 8e9, "mps": 1e9}
 
 Masks = Bool[Tensor, "circuit src dst"] | Float[Tensor, "circuit src dst"] | Bool[Tensor, "circuit pos src dst"]
 
@@ -76,9 +75,7 @@ class Circuits:
 
     def _check_fits(self) -> None:
         """Raise BadInput where the two recorded runs alone would not fit."""
-        cfg, graph = self.wiring.model.cfg, self.wiring.graph
-        width = 9 * cfg.d_model + 4 * graph.n_readers * cfg.d_head
-        needed = 2 * self.pairs.clean.numel() * cfg.n_layers * width * next(self.wiring.model.parameters()).element_size()
+        needed = bytes_kept(self.wiring, self.pairs.clean.numel())
         free = free_memory(str(self.device))
         if needed > free:
             raise BadInput(
@@ -163,18 +160,7 @@ class Circuits:
 
     def blocks(self, n_circuits: int) -> Iterator[tuple[slice, slice]]:
         """Circuits and prompts that run together within the budget."""
-        cfg, batch = self.wiring.model.cfg, len(self.pairs)
-        budget = BUDGET.get(self.device.type, 6e8)
-        if self.device.type == "cuda":
-            budget = min(budget, 0.3 * torch.cuda.mem_get_info(self.device)[0])
-        length = self.pairs.clean.shape[1] - self.start
-        per_row = length * cfg.d_model * 4 * (self.wiring.graph.n_sources + 6 * self.wiring.graph.slots_per_layer)
-        rows = max(1, int(budget / per_row))
-        prompts = min(batch, rows)
-        circuits = max(1, rows // prompts)
-        for first in range(0, n_circuits, circuits):
-            for prompt in range(0, batch, prompts):
-                yield slice(first, min(n_circuits, first + circuits)), slice(prompt, min(batch, prompt + prompts))
+        yield from blocks(self.wiring, len(self.pairs), self.pairs.clean.shape[1] - self.start, n_circuits)
 
     def run(
         self, masks: Tensor, rows: slice, from_layer: int = 0, keep: Writes | None = None

@@ -12,7 +12,7 @@ from workbench.methods.method import Method
 from workbench.pairs import Pairs
 from workbench.progress import bar
 from workbench.result import Scores
-from workbench.sweep import TOKENS
+from workbench.sweep import TOKENS, tokens_at_once
 from workbench.unembed import soft_cap
 
 TITLE = "Contextual decomposition"
@@ -55,7 +55,7 @@ def run(
     gap = split.gap()
     usual = split.usual(reference)
     values = torch.zeros(model.cfg.n_layers, model.cfg.n_heads, len(pairs), dtype=torch.float64)
-    per_pass = max(1, TOKENS.get(split.tokens.device.type, 1024) // split.tokens.numel())
+    per_pass = heads_at_once(model, pairs)
     with bar("Contextual decomposition", model.cfg.n_layers * model.cfg.n_heads, unit="head") as told:
         for layer in range(model.cfg.n_layers):
             for heads in torch.arange(model.cfg.n_heads).split(per_pass):
@@ -77,6 +77,12 @@ def run(
         parts={"clean": xr.DataArray(split.difference(split.total["logits"]).numpy()[0], dims=("prompt",), coords=prompts)},
         notes=notes,
     )
+
+
+def heads_at_once(model: Any, pairs: Pairs) -> int:
+    """How many heads of a layer go through one pass together."""
+    # Beside what runs there is the whole of every place, for every row.
+    return max(1, tokens_at_once(model, 2 * pairs.clean.shape[1], TOKENS) // pairs.clean.numel())
 
 
 METHOD = Method("cdt", TITLE, "Hsu et al. 2024, arXiv:2407.00886", run)

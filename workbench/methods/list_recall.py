@@ -81,31 +81,31 @@ def run(
     heads = Heads(model)
     what = _named(heads, channel) if channel else _looked_for(heads, channels, numbers, half, order, seed)
     if by == "objects":
-        lists = {count: [_spread(count, half, seed)] for count in numbers}
+        lists = {count: [spread(count, half, seed)] for count in numbers}
     else:
         lists = {numbers[-1]: [[place] * half for place in range(numbers[-1])]}
-    runs = sum(_runs(len(what), places) for points in lists.values() for places in points)
+    runs = sum(runs_of(len(what), places) for points in lists.values() for places in points)
     with progress.bar(TITLE, runs, unit="run") as bar:
         study = Study(heads, what, _others(heads, what, seed), reach, bar)
         found = []
         for count, points in lists.items():
-            halves = [_prompts(model, count, places, order, seed) for places in points]
+            halves = [prompts_of(model, count, places, order, seed) for places in points]
             found.append(study.recalled(count, points, halves))
-    looked = "named" if channel else f"found on the choosing prompts of {_shortest(numbers)} things"
+    looked = "named" if channel else f"found on the choosing prompts of {shortest(numbers)} things"
     return _curve(found, list(lists), by, half, what, study.other, looked)
 
 
-def _spread(objects: int, count: int, seed: int) -> list[int]:
+def spread(objects: int, count: int, seed: int) -> list[int]:
     """So many places of the thing left, in order, each as often as any other as far as that goes."""
     return sorted(np.resize(np.random.default_rng(seed).permutation(objects), count).tolist())
 
 
-def _runs(channels: int, places: list[int]) -> int:
+def runs_of(channels: int, places: list[int]) -> int:
     """Runs of END at one point: both factors and all coordinates to choose, every series and place to report."""
     return 2 * (len(ALPHAS) + TRIED[channels] ** channels) + 3 + 2 * len(set(places))
 
 
-def _prompts(model: Any, objects: int, places: list[int], order: str, seed: int) -> tuple[Pairs, Pairs]:
+def prompts_of(model: Any, objects: int, places: list[int], order: str, seed: int) -> tuple[Pairs, Pairs]:
     """Prompts to choose on and prompts to report, in either one for each of `places`."""
     choosing, reporting = [], []
     for place, count in sorted(Counter(places).items()):
@@ -137,8 +137,8 @@ def _named(heads: Heads, text: str) -> list[Channel]:
 
 def _looked_for(heads: Heads, channels: int, numbers: list[int], half: int, order: str, seed: int) -> list[Channel]:
     """The strongest channels of different writers on the choosing prompts of the shortest list of 3 or more things."""
-    objects = _shortest(numbers)
-    choosing, _ = _prompts(heads.model, objects, _spread(objects, half, seed), order, seed)
+    objects = shortest(numbers)
+    choosing, _ = prompts_of(heads.model, objects, spread(objects, half, seed), order, seed)
 
     def work() -> Int[np.ndarray, "channel 3"]:
         best: dict[tuple[int, int], int] = {}
@@ -152,7 +152,7 @@ def _looked_for(heads: Heads, channels: int, numbers: list[int], half: int, orde
     return [channel_of(heads, *place) for place in found]
 
 
-def _shortest(numbers: list[int]) -> int:
+def shortest(numbers: list[int]) -> int:
     """Of how many things the lists are on which channels are looked for."""
     return min((number for number in numbers if number > 2), default=2)
 

@@ -11,6 +11,8 @@ from workbench.models.catalogue import BYTES
 # Beside the weights: one tensor in flight while they are read, and the activations of a small batch.
 SLACK = 1.15
 FIXED = 300e6
+# Of the free memory, what one batch may take.
+SHARE = 0.5
 
 
 def free_memory(device: str) -> int:
@@ -29,6 +31,11 @@ def free_memory(device: str) -> int:
         return min(free, int(limit.read_text()) - int(used.read_text()))
     except (OSError, ValueError):
         return free
+
+
+def as_many(most: int | float, each: int | float, device: str) -> int:
+    """How many things of so many bytes to take at once: at most `most`, as `SHARE` of the free memory takes, at least 1."""
+    return max(1, int(min(most, SHARE * free_memory(device) / max(1, each))))
 
 
 def count_weights(folder: Path) -> int | None:

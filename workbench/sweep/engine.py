@@ -15,7 +15,7 @@ naive answer is a whole forward pass per cell. This one does the least work that
 Finished batches are yielded as they come, and written to the ledger of the run, if it has one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from workbench import progress
 from workbench.errors import BadInput, NotFinite, one_of
 from workbench.hooks import end_logits, stepping_in, writing
 from workbench.metrics import Answers, Metric
-from workbench.models.memory import free_memory
+from workbench.models.memory import as_many
 from workbench.sites import HEADS, Site, hook_point, n_heads
 from workbench.sweep.passes import halving, prefix_cache
 from workbench.sweep.recorded import Run
@@ -118,8 +118,8 @@ def planned(
     cells: Sequence[Cell],
     slots: Slots,
     same_before: Int[Tensor, "batch"],
-) -> list[tuple[int, int]]:
-    """The passes that `sweep` will take, without running any: the layer at which each starts, and its tokens."""
+) -> list[tuple[int, int, int]]:
+    """The passes that `sweep` will take, without running any: the layer at which each starts, its tokens, and its cells."""
     batch, length = tokens.shape
     weight = next(model.parameters())
     bare = Run(tokens, end, weight.new_empty((batch, 0)), [weight.new_empty((batch, length, 0))], {}, [])
@@ -128,7 +128,7 @@ def planned(
     passes = []
     for part in engine.plan(wanted):
         start = min(engine.first_position(cell) for _, cell in part)
-        passes.append((part[0][1].layer or 0, len(part) * batch * (length - start)))
+        passes.append((part[0][1].layer or 0, len(part) * batch * (length - start), len(part)))
     return passes
 
 
@@ -137,8 +137,20 @@ def bytes_of(model: Any, tokens: Int[Tensor, "batch pos"], most: int) -> int:
     batch, length = tokens.shape
     cfg, size = model.cfg, next(model.parameters()).element_size()
     kept = 2 * cfg.n_layers * batch * length * 4 * cfg.d_model * size
+    return int(kept + most * bytes_per_token(model, length))
+
+
+def bytes_per_token(model: Any, length: int) -> int:
+    """Bytes that a token takes at most in a pass without gradients, over prompts of so many tokens."""
+    cfg = model.cfg
     width = 4 * (cfg.d_mlp or 0) + 12 * cfg.d_model + 4 * cfg.n_heads * length
-    return int(kept + most * (width * size + 8 * cfg.d_vocab // length))
+    return width * next(model.parameters()).element_size() + 8 * cfg.d_vocab // length
+
+
+def tokens_at_once(model: Any, length: int, most: Mapping[str, int]) -> int:
+    """How many tokens to take in one pass: by device at most so many, and as many as free memory allows."""
+    device = torch.device(model.cfg.device)
+    return as_many(most.get(device.type, most["cpu"]), bytes_per_token(model, length), str(device))
 
 
 class _Engine:
@@ -188,15 +200,7 @@ class _Engine:
 
     def most_tokens(self) -> int:
         """Tokens that one pass may hold."""
-        most = TOKENS.get(self.device.type, 1024)
-        if self.device.type == "cuda":
-            most = min(most, int(0.5 * free_memory(str(self.device)) / self._bytes_per_token()))
-        return max(most, self.batch * self.length)
-
-    def _bytes_per_token(self) -> int:
-        cfg = self.model.cfg
-        width = 4 * cfg.d_mlp + 12 * cfg.d_model + 4 * cfg.n_heads * self.length
-        return width * self.base.stream[0].element_size() + 8 * cfg.d_vocab // self.length
+        return max(tokens_at_once(self.model, self.length, TOKENS), self.batch * self.length)
 
     def run(self, cells: list[Cell]) -> Float[Tensor, "cell batch"]:
         """The metric of each cell; halves the batch when memory runs out."""

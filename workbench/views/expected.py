@@ -4,7 +4,7 @@ from typing import Any
 
 import param
 
-from workbench.forecasts import Forecast, counted, forecast
+from workbench.forecasts import Forecast, forecast
 from workbench.jobs import Job, Jobs, limits
 from workbench.models.memory import free_memory, gigabytes
 from workbench.store import Store
@@ -12,7 +12,6 @@ from workbench.views.latest import Latest
 from workbench.views.question import Question
 
 UNLOADED = "How long it takes is known once the model is loaded."
-UNKNOWN = "How long it takes is not known before its first run."
 
 
 class Expected(param.Parameterized):
@@ -47,10 +46,8 @@ class Expected(param.Parameterized):
 
         def work(model: Any, job: Job) -> str:
             pairs = asked.pairs(model) if asked.task else None
-            found = counted(model, pairs, asked.method, asked.params)
-            if found is not None and found.cells is not None:
-                limits().check("cells", found.cells)
             made = forecast(model, pairs, asked.method, asked.params, folder)
+            limits().check("cells", made.cells or 0)
             return words(made, free_memory(str(model.cfg.device)))
 
         known = self._latest.ask(asked.placed, f"forecast {asked.key}", work)
@@ -69,18 +66,25 @@ class Expected(param.Parameterized):
 
 
 def words(found: Forecast, free: int | float) -> str:
-    """A forecast in a few words: 'About 14 s, 0.30 GB; 270 cells.'"""
-    if found.seconds is None:
-        return UNKNOWN
-    parts = [f"About {duration(found.seconds)}" + (", as the last run like it" if found.before else "")]
-    if found.held is not None:
-        parts[0] += f", {gigabytes(found.held)}"
-    if found.cells is not None:
-        parts.append(f"{found.cells:,} cells")
-    said = "; ".join(parts) + "."
+    """A forecast in a few words: 'About 14 s, 0.30 GB; 270 cells, 36 at once.'"""
+    kind = "At most" if found.at_most else "About"
+    said = f"{kind} {duration(found.seconds)}" + (", as the last run like it" if found.before else "")
+    said += f", {gigabytes(found.held)}" if found.held is not None else ""
+    said += "".join(f"; {part}" for part in _counts(found)) + "."
     if found.held is not None and found.held > free:
         said += f" That is more than the {gigabytes(free)} that are free: take fewer or shorter prompts."
     return said
+
+
+def _counts(found: Forecast) -> list[str]:
+    """How many cells and how many things at once."""
+    if not found.passes:
+        return ["no pass of the model: the weights say it all"]
+    cells = f"{found.cells:,} cells" if found.cells is not None else ""
+    if found.at_once is None:
+        return [cells] if cells else []
+    together = f"{found.at_once:,} {found.of} at once"
+    return [f"{cells}, {found.at_once:,} at once"] if found.of == "cells" else [part for part in (cells, together) if part]
 
 
 def duration(seconds: float | int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workbench.errors import BadInput
-from workbench.forecasts import counted, remember
+from workbench.forecasts import remember
 from workbench.jobs import Job, Placed, limits
 from workbench.jobs.placed import DTYPE
 from workbench.result import Origin, Result, Scores, canonical
@@ -106,13 +106,11 @@ class Question:
         """
         from workbench.methods import METHODS
 
-        if not self.task:
+        pairs = self.pairs(model) if self.task else None
+        self.check_cells(model, pairs)
+        if pairs is None:
             job.say(METHODS[self.method].title)
             return self._computed(model, None, store)
-        pairs = self.pairs(model)
-        work = counted(model, pairs, self.method, self.params) if limits().cells is not None else None
-        if work is not None and work.cells is not None:
-            limits().check("cells", work.cells)
         job.tell(pairs=pairs, origin=METHODS[self.method].origin(model, pairs, **self.params))
         job.check()
         job.say("Reading the baseline")
@@ -121,6 +119,13 @@ class Question:
         job.check()
         job.say(METHODS[self.method].title)
         return self._computed(model, pairs, store)
+
+    def check_cells(self, model: Any, pairs: Any) -> None:
+        """Raise BadInput where more is patched than the server allows."""
+        from workbench.plans import planned
+
+        if limits().cells is not None:
+            limits().check("cells", planned(model, pairs, self.method, self.params).cells or 0)
 
     def _computed(self, model: Any, pairs: Any, store: Store) -> Result:
         """The result, and a note for later forecasts of how long it took."""

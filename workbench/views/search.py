@@ -34,6 +34,7 @@ def found(asked: Question, model: Any, job: Job, store: Store) -> Result:
             pairs = asked.pairs(model)
             # Before the search through the weights: it takes seconds, and this none.
             Bench(Heads(model), pairs).check_names()
+            asked.check_cells(model, pairs)
             job.say("Channels on the task")
             return store.compute(METHODS["channels"], model, pairs, **asked.params)
         except BadInput as problem:

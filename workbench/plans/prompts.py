@@ -1,0 +1,142 @@
+"""Plans of the methods that read or patch activations on prompts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.effects import plan
+from workbench.methods.cdt import heads_at_once
+from workbench.pairs import Pairs
+from workbench.plans.work import Work, in_gradient, in_pass, kept, parts_of
+from workbench.sweep import bytes_of, cells_of, first_difference, planned
+
+Params = Mapping[str, Any]
+
+
+def baseline(model: Any, pairs: Pairs, params: Params) -> Work:
+    return _read(model, pairs, 2)
+
+
+def patch(model: Any, pairs: Pairs, params: Params) -> Work:
+    names = ("sites", "by", "positions", "metric", "direction", "replacement", "normalise", "seed")
+    asked = plan(model, pairs, **{name: params[name] for name in names})
+    same_before = first_difference(pairs) if asked.replacement == "other" else first_difference(pairs) * 0
+    layers, tokens, cells, passes = model.cfg.n_layers, 2.0 * pairs.clean.numel(), 0, 2
+    most, at_once = pairs.clean.numel(), 0
+    for site in asked.sites:
+        wanted = cells_of(model, site, asked.by, asked.slots)
+        cells += len(wanted)
+        for layer, size, together in planned(model, asked.base, asked.end, site, wanted, asked.slots, same_before):
+            passes += 1
+            tokens += size * (layers - layer) / layers
+            most, at_once = max(most, size), max(at_once, together)
+    held = bytes_of(model, asked.base, most)
+    return Work(passes, tokens=tokens, cells=cells, held=held, at_once=at_once or None, of="cells")
+
+
+def attributed(model: Any, pairs: Pairs, params: Params) -> Work:
+    """Of `atp` and `relp`."""
+    size = pairs.clean.shape
+    work = _attributed(model, pairs, _names(params["sites"]))
+    if params.get("qk_correction"):
+        more = ("q", "k", "pattern", "scores", "q", "k")
+        again = Work(
+            2, 1, 2 * pairs.clean.numel(), pairs.clean.numel(), held=kept(model, more, *size) + in_gradient(model, *size)
+        )
+        work = work + again
+    return work
+
+
+def atp_star(model: Any, pairs: Pairs, params: Params) -> Work:
+    names, tokens = _names(params["sites"]), pairs.clean.numel()
+    passes = 1 + (model.cfg.n_layers if params["graddrop"] else 0)
+    work = _attributed(model, pairs, (*names, "pattern", "scores") if params["qk_correction"] else names)
+    return Work(2, passes, 2 * tokens, passes * tokens, held=work.held)
+
+
+def dla(model: Any, pairs: Pairs, params: Params) -> Work:
+    return _read(model, pairs, 2 if params["of"] == "difference" else 1, ("z", "attn_out", "mlp_out"))
+
+
+def lens(model: Any, pairs: Pairs, params: Params) -> Work:
+    length, cfg = _length(pairs, params), model.cfg
+    rows = (cfg.n_layers + 1) * length
+    # Every cell's logits, their logarithms, and what is made of these.
+    held = kept(model, ("resid_pre",), 1, length) + 16 * rows * cfg.d_vocab
+    return Work(1, tokens=length, products=rows * cfg.d_model * cfg.d_vocab, held=held)
+
+
+def lens_by_layer(model: Any, pairs: Pairs, params: Params) -> Work:
+    cfg = model.cfg
+    products = 2.0 * (cfg.n_layers + 1) * len(pairs) * cfg.d_model * cfg.d_vocab
+    return _read(model, pairs, 2, ("resid_pre",)) + Work(products=products)
+
+
+def stream(model: Any, pairs: Pairs, params: Params) -> Work:
+    rows, length = 1 + (params["of"] == "difference"), _length(pairs, params)
+    held = kept(model, ("resid_pre",) * 8, rows, length) + in_pass(model, rows, length)
+    return Work(1, tokens=rows * length, held=held)
+
+
+def trajectories(model: Any, pairs: Pairs, params: Params) -> Work:
+    rows, length = (1, _length(pairs, params)) if params["points"] == "tokens" else pairs.clean.shape
+    points = (model.cfg.n_layers + 1) * (length if params["points"] == "tokens" else rows)
+    products = 8.0 * points * model.cfg.d_model * min(points, model.cfg.d_model)
+    held = kept(model, ("resid_pre",), rows, length) + in_pass(model, rows, length) + 6 * points * model.cfg.d_model * 8
+    return Work(1, tokens=rows * length, products=products, held=held)
+
+
+def cdt(model: Any, pairs: Pairs, params: Params) -> Work:
+    layers, heads, tokens = model.cfg.n_layers, model.cfg.n_heads, pairs.clean.numel()
+    most = min(heads, heads_at_once(model, pairs))
+    # The clean run, the check that all that enters comes out, and the reference's.
+    once = 3 if params["reference"] == "mean" else 2
+    split = sum(heads * tokens * (layers - layer) / layers for layer in range(layers))
+    names = ("resid_pre",) * 8 + ("z",) * 7
+    mlp = 3 * tokens * layers * (model.cfg.d_mlp or 0) * 4
+    held = kept(model, names, *pairs.clean.shape) + mlp + 2 * in_pass(model, most * len(pairs), pairs.clean.shape[1])
+    passes = once + layers * parts_of(heads, most)
+    return Work(passes, tokens=once * tokens + split, cells=layers * heads, held=held, at_once=most, of="heads")
+
+
+def codes(model: Any, pairs: Pairs, params: Params) -> Work:
+    cfg, features = model.cfg, params["n_features"]
+    examples = 2 * len(pairs) * cfg.n_layers * cfg.n_heads
+    # Forward and backward, each of a product there and one back.
+    products = 6.0 * params["epochs"] * examples * features * cfg.d_head
+    held = 4 * examples * (6 * features + 8 * cfg.d_head)
+    return _read(model, pairs, 2, ("z",)) + Work(products=products, held=held)
+
+
+def attention(model: Any, pairs: Pairs | None, params: Params) -> Work:
+    from workbench.methods.attention import chosen
+
+    tokens, _ = chosen(model, pairs, params["text"], params["prompt"], params["of"])
+    cfg, layer = model.cfg, params["layer"]
+    layers = cfg.n_layers if layer is None else layer + 1
+    shown = (cfg.n_layers if layer is None else 1) * (cfg.n_heads if params["head"] is None else 1)
+    held = in_pass(model, 1, len(tokens)) + (2 * shown + 6 * cfg.n_heads) * len(tokens) ** 2 * 8
+    return Work(1, tokens=len(tokens) * layers / cfg.n_layers, held=held)
+
+
+def _read(model: Any, pairs: Pairs, passes: int, sites: tuple[str, ...] = ()) -> Work:
+    """Passes over all prompts, with these sites kept."""
+    held = kept(model, sites, *pairs.clean.shape) + in_pass(model, *pairs.clean.shape)
+    return Work(passes, tokens=passes * pairs.clean.numel(), held=held)
+
+
+def _attributed(model: Any, pairs: Pairs, sites: tuple[str, ...]) -> Work:
+    """The other run, and the base run with its gradient, all at once."""
+    size = pairs.clean.shape
+    held = 5 * kept(model, sites, *size) + in_gradient(model, *size)
+    return Work(2, 1, 2 * pairs.clean.numel(), pairs.clean.numel(), held=held)
+
+
+def _names(sites: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (sites,) if isinstance(sites, str) else tuple(sites)
+
+
+def _length(pairs: Pairs, params: Params) -> int:
+    from workbench.errors import within
+
+    within("prompt", params["prompt"], 0, len(pairs))
+    return int(pairs.lengths[params["prompt"]])
