@@ -188,3 +188,42 @@ def test_a_model_that_cannot_be_loaded_is_told_to_all_who_wait():
         job = jobs.submit("none", "k", lambda model, job: model)
         assert job.wait(SOON)
         assert (job.status, job.message) == ("failed", "there is none.")
+
+
+def test_a_download_holds_no_queue_and_can_be_left_at_once(loaded):
+    let, asked = threading.Event(), []
+
+    def fetch(ref):
+        asked.append(ref)
+        if ref == "far":
+            assert let.wait(SOON)
+        if ref == "nowhere":
+            raise BadInput("model must be reachable; got 'nowhere'.")
+        if ref == "broken":
+            raise RuntimeError
+
+    jobs = Jobs(Models(lambda ref: loaded.append(ref) or ref, fetch=fetch))
+    far, other = (jobs.submit("far", key, lambda model, job: model, owner=key) for key in ("one", "two"))
+    near = jobs.submit("near", "three", lambda model, job: model)
+    assert near.wait(SOON)
+    assert (near.status, near.result, loaded) == ("done", "near", ["near"])
+    assert (far.status, far.label) == ("queued", "Fetching far")
+    far.stop()
+    assert far.status == "stopped", "it waited for the network"
+    let.set()
+    assert other.wait(SOON)
+    assert (other.result, loaded, asked.count("far")) == ("far", ["near", "far"], 1)
+    assert jobs.submit("far", "four", lambda model, job: model).wait(SOON)
+    assert asked.count("far") == 1, "it was fetched though it was in memory"
+    nowhere, broken = (jobs.submit(ref, ref, lambda model, job: 1) for ref in ("nowhere", "broken"))
+    assert nowhere.wait(SOON)
+    assert broken.wait(SOON)
+    assert (nowhere.status, nowhere.message) == ("failed", "model must be reachable; got 'nowhere'.")
+    assert (broken.status, broken.internal) == ("failed", True)
+
+
+def test_what_lies_on_this_disk_is_not_fetched(tmp_path):
+    models = Models()
+    assert not any(models.lacks(ref) for ref in (str(tmp_path), "tiny:repeat", "here.gguf", "../hostile"))
+    assert models.lacks("gpt2")
+    assert models.lacks("org/name@main")

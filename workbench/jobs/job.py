@@ -35,6 +35,7 @@ class Job(param.Parameterized):
     result = param.Parameter(doc="What the work returned.")
     message = param.String(doc="Why it failed, for the user.")
     internal = param.Boolean(default=False, doc="Whether it failed by a mistake of ours.")
+    where = param.String(doc="The page and the address that it was begun from; '' where it was none.")
     version = param.Integer(default=0, doc="Grows with each change.")
 
     def __init__(self, key: str, work: Callable[[Any, "Job"], Any], who: Callable[[], str] = str, **state: Any):
@@ -101,9 +102,9 @@ class Job(param.Parameterized):
         """Whether this one waits for it."""
         return self._waiting[owner] > 0
 
-    def refuse(self, message: str) -> None:
-        """End it before it begins, with the reason for the user."""
-        self._end(status="failed", message=message)
+    def refuse(self, message: str, internal: bool = False) -> None:
+        """End it before it begins, with the reason for the user, and whether that is a mistake of ours."""
+        self._end(status="failed", message=message, internal=internal)
 
     def wait(self, seconds: float | int | None = None) -> bool:
         """Wait for its end; whether it came."""

@@ -25,6 +25,7 @@ class Models:
         keep: How many to keep at most, of all devices.
         budget: Bytes that models may take on a device; WORKBENCH_MEMORY (in GB), else a share of what is free, where None.
         weigh: Bytes that loading takes, or None where that is not known.
+        fetch: Called with a ref that is not on this disk before it is loaded; brings its files.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class Models:
         keep: int | None = None,
         budget: int | None = None,
         weigh: Callable[[Placed], int | None] | None = None,
+        fetch: Callable[[str], None] | None = None,
     ):
         self._load, self._keep, self._budget = load or _load, keep, budget
         # What a loader of one's own takes is not known.
         self._weigh = weigh or (weighed if load is None else lambda placed: None)
+        self._fetch = fetch or (_fetch if load is None else None)
         self._loaded: OrderedDict[Placed, Any] = OrderedDict()
         self._loading: dict[str, _Loading] = {}
         self._lock = threading.RLock()
@@ -77,6 +80,31 @@ class Models:
             if loading.placed == placed and loading.problem is not None and not isinstance(loading.problem, Stopped):
                 raise loading.problem
 
+    def lacks(self, asked: str | Placed) -> bool:
+        """Whether files are to be asked for elsewhere before the model can be loaded."""
+        from workbench.models.find import lies_here
+
+        placed = Placed.of(asked)
+        if self._fetch is None or placed in self:
+            return False
+        try:
+            limits().check_model(placed.ref)
+            return not lies_here(placed.ref)
+        except BadInput:
+            # Told by whoever loads it.
+            return False
+
+    def fetch(self, asked: str | Placed) -> None:
+        """Bring the files of a model that is allowed, and that fits.
+
+        Raises:
+            BadInput: When they cannot be had, or the model does not fit into the budget.
+        """
+        placed = Placed.of(asked)
+        self._check_fits(placed)
+        if self._fetch is not None:
+            self._fetch(placed.ref)
+
     def loaded(self) -> dict[Placed, int]:
         """The models in memory and the bytes of their weights, the one used last at the end."""
         with self._lock:
@@ -114,7 +142,8 @@ class Models:
         with self._lock:
             self._loaded[placed] = model
 
-    def _make_room(self, placed: Placed) -> None:
+    def _check_fits(self, placed: Placed) -> tuple[int, int]:
+        """The bytes that loading takes, 0 where not known, and the budget."""
         needed = self._weigh(placed) or 0
         budget = self.budget(placed.device) if needed else 0
         if needed > budget:
@@ -124,6 +153,10 @@ class Models:
                 f"{placed.words} must fit into the memory for models; got a forecast of {gigabytes(needed)}, and the budget on "
                 f"{placed.device} is {gigabytes(budget)}. Take a smaller model or a narrower dtype."
             )
+        return needed, budget
+
+    def _make_room(self, placed: Placed) -> None:
+        needed, budget = self._check_fits(placed)
         most = limits().models if self._keep is None else self._keep
         with self._lock:
             while (most is not None and len(self._loaded) >= most) or (needed and self.used(placed.device) + needed > budget):
@@ -165,6 +198,12 @@ def _load(ref: str, **options: Any) -> Any:
     from workbench.models import load
 
     return load(ref, **options)
+
+
+def _fetch(ref: str) -> None:
+    from workbench.models.find import fetch
+
+    fetch(ref)
 
 
 def size_of(model: Any) -> int:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from workbench.errors import BadInput
+from workbench.jobs.fetching import Fetching
 from workbench.jobs.job import Job
 from workbench.jobs.limits import limits
 from workbench.jobs.models import Models
@@ -47,10 +48,13 @@ class Jobs:
         self.models = models or Models()
         # Who asks, where `submit` is not told: pages say the browser session.
         self.who: Callable[[], str] = str
+        # Where they ask: pages say their own address.
+        self.where: Callable[[], str] = str
         self._turns: dict[str | None, Turns] = {}
         self._live: dict[str, Job] = {}
         self._lasting: set[str] = set()
         self._changed = threading.Condition()
+        self._fetching = Fetching(self.models.fetch, self._drop_ended)
 
     def submit(
         self,
@@ -79,7 +83,7 @@ class Jobs:
         with self._changed:
             job = self._live.get(key)
             if job is None or not job.live or job.stopping:
-                job = Job(key, work, lambda: self.who(), label=label or "Waiting")
+                job = Job(key, work, lambda: self.who(), label=label or "Waiting", where=self.where())
                 try:
                     self._check(owner)
                 except BadInput as problem:
@@ -90,8 +94,10 @@ class Jobs:
             if lasting:
                 self._lasting.add(key)
             if job.status == "queued":
-                self._turns_of(placed).put(owner, job, placed)
-                self._changed.notify_all()
+                if placed is not None and self.models.lacks(placed):
+                    self._fetching.bring(placed, job, lambda: self._line_up(owner, job, placed, "Waiting"))
+                else:
+                    self._line_up(owner, job, placed)
         return job
 
     def load(self, ref: str | Placed) -> Job:
@@ -128,6 +134,13 @@ class Jobs:
         for job in jobs:
             job.wait(seconds)
 
+    def _line_up(self, owner: str, job: Job, placed: Placed | None, label: str = "") -> None:
+        if label:
+            job.say(label)
+        with self._changed:
+            self._turns_of(placed).put(owner, job, placed)
+            self._changed.notify_all()
+
     def _check(self, owner: str) -> None:
         most = limits().jobs
         if most is None:
@@ -152,12 +165,15 @@ class Jobs:
                     self._changed.wait()
                 job, placed = found
             job.run(lambda job=job, placed=placed: self._model(placed, job))
-            with self._changed:
-                for key in [key for key, one in self._live.items() if not one.live]:
-                    del self._live[key]
-                    self._lasting.discard(key)
+            self._drop_ended()
             # Else the last result would stay in memory until the next question.
             del job, found
+
+    def _drop_ended(self) -> None:
+        with self._changed:
+            for key in [key for key, one in self._live.items() if not one.live]:
+                del self._live[key]
+                self._lasting.discard(key)
 
     def _model(self, placed: Placed | None, job: Job) -> Any:
         if placed is None:

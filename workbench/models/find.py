@@ -26,12 +26,40 @@ class Found(NamedTuple):
     source: str
 
 
+# What was fetched for the next who looks for it: asking the hub again would take time for which others wait.
+_FETCHED: dict[str, Found] = {}
+
+
 def find(ref: str) -> Found:
     """Where the weights of a ref are, fetched if need be.
 
     Raises:
         BadInput: When the ref is no model, or cannot be fetched.
     """
+    found = _FETCHED.pop(ref, None)
+    return found if found is not None and found.path.exists() else _find(ref)
+
+
+def fetch(ref: str) -> None:
+    """Bring the files of a ref to this disk, for the next `find`.
+
+    Raises:
+        BadInput: When the ref is no model, or cannot be fetched.
+    """
+    _FETCHED[ref] = _find(ref)
+
+
+def lies_here(ref: str) -> bool:
+    """Whether a ref is a file, a folder or a model of this project, for which no network is asked.
+
+    Raises:
+        BadInput: When it has a revision that cannot be one, or there is no such model of this project.
+    """
+    bare, _ = parted(ref)
+    return bare.endswith(".gguf") or _on_disk(bare)[0] is not None
+
+
+def _find(ref: str) -> Found:
     ref, revision = parted(ref)
     if ref.endswith(".gguf"):
         if revision is not None:
