@@ -1,6 +1,7 @@
 """From page to page in headless Chromium: the front page, the links of the header, palettes, help, and the page of runs."""
 
 import socket
+import threading
 import time
 
 import pytest
@@ -139,3 +140,25 @@ def test_a_run_is_found_exported_deleted_and_had_back(tab, url, views, tmp_path)
     tab.get_by_role("alert").filter(has_text="JSON").wait_for(timeout=EXPECT)
     assert tab.evaluate("window.hacked") is None
     assert tab.locator("img[src=x]").count() == 0
+
+
+def test_a_job_leads_back_to_the_page_it_was_begun_from(tab, url, jobs, views):
+    let = threading.Event()
+    held = jobs.submit("tiny:repeat", "before", lambda model, job: let.wait(60))
+    try:
+        tab.goto(url.replace("index", "circuits?model=tiny%3Arepeat&task=repeated_tokens&method=atp&task.n=4"))
+        tab.get_by_role("button", name="Run").click(timeout=EXPECT)
+        until(tab, lambda: any(key.startswith("run ") for key in jobs.states()))
+        tab.get_by_role("link", name="Runs").click()
+        link = tab.get_by_role("link", name="Open its page").first
+        link.wait_for(timeout=EXPECT)
+        assert "circuits?" in link.get_attribute("href")
+        link.click()
+        tab.wait_for_function(
+            "location.pathname.endsWith('circuits') && location.search.includes('method=atp')", timeout=EXPECT
+        )
+        # The page joins it again.
+        until(tab, lambda: isinstance(views[-1], Circuits) and views[-1].status == "queued")
+    finally:
+        let.set()
+        held.wait(10)

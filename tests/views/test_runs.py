@@ -124,9 +124,10 @@ def test_a_job_is_told_and_stopped_and_its_page_joins_it_again(view, store, tmp_
     """A circuits page whose tab was closed: the address is opened again, and the job is its own once more."""
     let = threading.Event()
     asked = Circuits(view.jobs, store, model="tiny:repeat", task="repeated_tokens", options={"n": 4})
+    view.jobs.where = lambda: "circuits?model=tiny%3Arepeat"
     job = view.jobs.submit("tiny:repeat", f"run {asked.question().key}", lambda model, job: let.wait(20) and SCORES, "Held")
     view.refresh()
-    assert [one["key"] for one in view.running] == [job.key]
+    assert [(one["key"], one["where"]) for one in view.running] == [(job.key, "circuits?model=tiny%3Arepeat")]
     again = Circuits(view.jobs, store)
     circuits_address.restore(again, circuits_address.written(asked))
     assert again.live

@@ -38,7 +38,7 @@ class RunsPage(Shell):
 
     help: ClassVar = (
         ("Jobs", "all that this server works on now, for whomever; a job goes on when its page is closed, and the page's "
-         "address joins it again"),
+         "address joins it again; Open its page leads there"),
         ("Results", "click a row to look at it; Open shows it with the tools of its page"),
         ("Export", "the chosen result as one file, or a zip of all rows shown; Import takes up both on any machine"),
     )  # fmt: skip
@@ -166,7 +166,7 @@ class RunsPage(Shell):
         running = self.view.running
         self.jobs_card.visible = bool(running)
         if list(self._jobs) != [one["key"] for one in running]:
-            self._jobs = {one["key"]: self._job(one["key"]) for one in running}
+            self._jobs = {one["key"]: self._job(one["key"], one["where"]) for one in running}
             self.jobs[:] = [row for row, _ in self._jobs.values()]
         for one in running:
             share = "" if one["progress"] is None else f" · {one['progress']:.0%}"
@@ -174,11 +174,13 @@ class RunsPage(Shell):
             text = f"{said} ({one['status']})" if one["status"] == "queued" else said
             self._jobs[one["key"]][1].object = f'<span style="font-size:13px">{escape(text)}</span>'
 
-    def _job(self, key: str) -> tuple[Any, Any]:
+    def _job(self, key: str, where: str) -> tuple[Any, Any]:
         says = line()
         stop = pmui.Button(label="Stop", color="error", variant="outlined", size="small", width=80, margin=0)
         stop.on_click(lambda event: self.view.stop_job(key))
-        return pmui.Row(stop, says, margin=(2, 0), align="center", sx={"gap": "10px"}, **WIDE), says
+        go = pmui.Button(label="Open its page", href=self._tinted(where), variant="text", size="small", width=120, margin=0)
+        go.visible = bool(where)
+        return pmui.Row(stop, go, says, margin=(2, 0), align="center", sx={"gap": "10px"}, **WIDE), says
 
     def _draw(self) -> None:
         """Draw the chosen result."""

@@ -1,13 +1,17 @@
-"""Whose jobs are whose: those of a browser session take turns with those of others, and end or go on when it ends."""
+"""Whose jobs are whose, and where they were begun.
+
+Those of a browser session take turns with those of others, and end or go on when it ends.
+"""
 
 import panel as pn
 
 from workbench.jobs import Jobs
+from workbench.views.links import PAGES
 
 
 def attend(jobs: Jobs) -> None:
     """Let jobs know of this session: who asks, and when it has ended."""
-    jobs.who = session
+    jobs.who, jobs.where = session, place
     if pn.state.curdoc is not None:
         pn.state.on_session_destroyed(lambda context: jobs.forget(context.id))
 
@@ -16,6 +20,13 @@ def visited() -> bool:
     """Whether a browser asks for the page."""
     context = None if pn.state.curdoc is None else pn.state.curdoc.session_context
     return context is not None and context.server_context is not None
+
+
+def place() -> str:
+    """The page and the address at which this is called, as a link beside it; '' outside of any session."""
+    location = pn.state.location if session() else None
+    page = (pn.state.app_url or "").strip("/").rpartition("/")[2]
+    return f"{page}{location.search or ''}" if location is not None and page in PAGES else ""
 
 
 def session() -> str:

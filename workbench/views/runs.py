@@ -154,9 +154,12 @@ class Runs(Working):
         """Look how far the jobs are; called from the page's own thread."""
         before = {one["key"] for one in self.running}
         found = [
-            {"key": key, "label": state.label, "status": state.status, "progress": state.progress, "left": state.seconds_left}
+            {
+                "key": key, "label": state.label, "status": state.status, "progress": state.progress,
+                "left": state.seconds_left, "where": state.where,
+            }
             for key, state in self.jobs.states().items()
-        ]
+        ]  # fmt: skip
         if found != self.running:
             self.running = found
         # What has ended may have left a result.
