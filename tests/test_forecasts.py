@@ -83,7 +83,7 @@ def test_damaged_times_are_no_times(llama, tmp_path, damaged):
 def test_a_forecast_in_words(llama):
     pairs = toy_pairs(llama)
     found = forecast(llama, pairs, "patch", {})
-    assert words(found, 1e12).endswith("; 12 cells, 4 at once.")
+    assert words(found, 1e12).endswith(", 1 MB; 12 cells, 4 at once.")
     assert "more than the 0.00 GB that are free" in words(found, 1)
     assert words(forecast(llama, pairs, "acdc", {}), 1e12).startswith("At most 1 s or less")
     assert words(forecast(llama, pairs, "eap", {}), 1e12).endswith("; 3 prompts at once.")
@@ -132,6 +132,8 @@ def test_fewer_at_once_where_memory_is_short(llama, monkeypatch):
     monkeypatch.setattr("workbench.models.memory.free_memory", lambda device: 100_000)
     for name, before in whole.items():
         assert planned(llama, pairs, name, {}).forwards >= before.forwards
+    learned = planned(llama, pairs, "edge_pruning", {"steps": 2})
+    assert learned.forwards > 4
     fewer = planned(llama, pairs, "edge_patch", {})
     assert fewer.at_once < whole["edge_patch"].at_once
     assert fewer.held < whole["edge_patch"].held

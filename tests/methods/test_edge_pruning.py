@@ -94,3 +94,12 @@ def test_a_killed_run_goes_on_to_the_same_masks(llama, monkeypatch):
 def test_bad_input(llama, asked, said):
     with pytest.raises(BadInput, match=said):
         PRUNING(llama, toy_pairs(llama), **asked)
+
+
+def test_prompts_that_do_not_fit_together_give_the_same_masks(llama, monkeypatch):
+    pairs = toy_pairs(llama, n=5)
+    whole = PRUNING(llama, pairs, batch=5, steps=12)
+    monkeypatch.setattr(edge_pruning, "learned_at_once", lambda wiring, batch, length: 2)
+    parted = PRUNING(llama, pairs, batch=5, steps=12)
+    assert np.allclose(parted.values.values, whole.values.values, atol=1e-5)
+    assert np.allclose(parted.parts["trained"].values, whole.parts["trained"].values, atol=1e-5)

@@ -23,6 +23,18 @@ def bytes_per_row(wiring: Wiring, length: int) -> int:
     return length * wiring.model.cfg.d_model * 4 * (wiring.graph.n_sources + 6 * wiring.graph.slots_per_layer)
 
 
+def learned_at_once(wiring: Wiring, batch: int, length: int) -> int:
+    """How many prompts one differentiable run of a circuit takes at once, as free memory allows."""
+    return as_many(batch, bytes_learned(wiring, length), str(wiring.model.cfg.device))
+
+
+def bytes_learned(wiring: Wiring, length: int) -> int:
+    """Bytes that a differentiable run of one circuit on one prompt keeps: every reader's input, and the layers'."""
+    cfg, graph = wiring.model.cfg, wiring.graph
+    layer = 24 * cfg.d_model + 8 * (cfg.d_mlp or 0) + 5 * cfg.n_heads * length
+    return 4 * length * (cfg.d_model * (graph.n_sources + 6 * graph.n_destinations) + cfg.n_layers * layer)
+
+
 def blocks(wiring: Wiring, batch: int, length: int, n_circuits: int) -> Iterator[tuple[slice, slice]]:
     """Circuits and prompts that run together, within the budget and as free memory allows."""
     device, per_row = torch.device(wiring.model.cfg.device), bytes_per_row(wiring, length)

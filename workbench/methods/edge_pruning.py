@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench import progress
+from workbench.edges.blocks import learned_at_once
 from workbench.edges.estimate import as_circuit
 from workbench.edges.run import Ablation, Circuits
 from workbench.edges.wiring import Wiring
@@ -153,14 +154,25 @@ class _Masks:
         wanted = self.keep ** min(1.0, (step + 1) / (FALLING * self.steps))
         excess = math.log(float(self.open().mean()) / wanted)
         with torch.enable_grad():
-            values = self.circuits.run(self.drawn(generator), rows)
-            loss = self.distance(values, rows)
+            mask, loss, gradient = self.drawn(generator), 0.0, torch.zeros_like(self.odds)
             price = math.exp(self.price + AT_ONCE * excess)
             density = torch.sigmoid(self.odds - TEMPERATURE * math.log(-LOW / HIGH)).mean()
-            (self.odds.grad,) = torch.autograd.grad(loss + price * density, [self.odds])
+            total = price * density
+            for part in self._parts(rows):
+                share = (part.stop - part.start) / (rows.stop - rows.start)
+                missed = share * self.distance(self.circuits.run(mask, part), part)
+                gradient += torch.autograd.grad(missed + total, [self.odds], retain_graph=True)[0]
+                loss, total = loss + float(missed.detach()), 0.0
+        self.odds.grad = gradient
         self.adam.step()
         self.price += DUAL_RATE * max(-1.0, min(1.0, excess))
-        return float(loss.detach())
+        return loss
+
+    def _parts(self, rows: slice) -> list[slice]:
+        """The prompts of a step, as many at a time as fit: their gradients add up."""
+        length = self.circuits.pairs.clean.shape[1] - self.circuits.start
+        most = learned_at_once(self.circuits.wiring, rows.stop - rows.start, length)
+        return [slice(first, min(rows.stop, first + most)) for first in range(rows.start, rows.stop, most)]
 
     def _save(self, ledger: progress.Ledger, step: int, losses: np.ndarray) -> None:
         state = self.adam.state[self.odds]

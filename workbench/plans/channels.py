@@ -150,7 +150,7 @@ class Trials:
         layers, batch, cfg = self.model.cfg.n_layers, len(self.pairs), self.model.cfg
         deep = layers if end is None else end + 1
         rows = min(count, self.most) * batch
-        before = 4 * rows * self.pairs.clean.shape[1] * (cfg.n_heads * cfg.d_head + 4 * cfg.n_heads)
+        before = 8 * rows * self.pairs.clean.shape[1] * (cfg.n_heads * cfg.d_head + 4 * cfg.n_heads)
         return Work(
             parts_of(count, self.most) * self.ends, tokens=count * batch * (deep - layer) / layers, cells=count,
             held=self.kept + before + in_pass(self.model, rows, 1), at_once=min(count, self.most), of="trials",

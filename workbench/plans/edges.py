@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from workbench import select
-from workbench.edges.blocks import blocks, bytes_kept, bytes_per_row
+from workbench.edges.blocks import blocks, bytes_kept, bytes_learned, bytes_per_row, learned_at_once
 from workbench.edges.estimate import HELD
 from workbench.edges.exact import edges_at_once, together
 from workbench.edges.forecast import forecast, prompts_at_once
@@ -18,7 +18,7 @@ from workbench.graph import Graph
 from workbench.methods.acdc import WIDEST
 from workbench.methods.discover import SCORERS, halves
 from workbench.pairs import Pairs
-from workbench.plans.work import Work, in_gradient, in_pass, parts_of, total
+from workbench.plans.work import Work, in_pass, parts_of, total
 from workbench.sweep import first_difference
 
 Params = Mapping[str, Any]
@@ -84,8 +84,8 @@ def acdc(model: Any, pairs: Pairs, params: Params) -> Work:
         # Which these are, and how deep they lie, is not known before; no way to share them out takes more than 8 runs each.
         trials = runs.circuits(8 * few, calls=few)
         ready = _estimated(model, pairs, params, 1) + runs.recorded() + runs.circuits(1) * 2
-        return replace(ready, cells=None) + _searching(trials, few)
-    found = replace(runs.recorded() + runs.circuits(1), cells=None)
+        return replace(ready, cells=None, at_once=None) + _searching(trials, few)
+    found = replace(runs.recorded() + runs.circuits(1), cells=None, at_once=None)
     for dst, name in enumerate(graph.destinations):
         count = int(graph.edges[:, dst].sum())
         layer = min(graph.place(name)[0], graph.n_layers - 1)
@@ -97,11 +97,11 @@ def edge_pruning(model: Any, pairs: Pairs, params: Params) -> Work:
     runs, steps = _Runs(model, pairs, params), params["steps"]
     blocks_of = parts_of(len(pairs), params["batch"])
     sizes = [min(params["batch"], len(pairs) - (step % blocks_of) * params["batch"]) for step in range(steps)]
-    tokens, most = sum(sizes) * runs.length, max(sizes)
-    # Of what every reader sees, and of its mask.
-    held = runs.kept + 3 * most * bytes_per_row(runs.wiring, runs.length) + in_gradient(model, most, runs.length)
+    tokens, most = sum(sizes) * runs.length, learned_at_once(runs.wiring, max(sizes), runs.length)
+    passes = sum(parts_of(size, most) for size in sizes)
+    held = runs.kept + most * bytes_learned(runs.wiring, runs.length)
     learned = Work(
-        steps, steps, tokens, tokens, products=3 * (_products(runs.wiring, tokens) + tokens * _expanded(runs.wiring)),
+        passes, passes, tokens, tokens, products=3 * (_products(runs.wiring, tokens) + tokens * _expanded(runs.wiring)),
         cells=steps, held=held, at_once=most, of="prompts",
     )  # fmt: skip
     return learned + runs.recorded() + runs.empty()

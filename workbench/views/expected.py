@@ -12,6 +12,7 @@ from workbench.views.latest import Latest
 from workbench.views.question import Question
 
 UNLOADED = "How long it takes is known once the model is loaded."
+COUNTING = "How long it takes is being counted."
 
 
 class Expected(param.Parameterized):
@@ -53,6 +54,8 @@ class Expected(param.Parameterized):
         known = self._latest.ask(asked.placed, f"forecast {asked.key}", work)
         if known is not None:
             self.said = known
+        elif self.said == UNLOADED:
+            self.said = COUNTING
 
     def refresh(self) -> None:
         """Take over how far the job is."""
@@ -67,9 +70,9 @@ class Expected(param.Parameterized):
 
 def words(found: Forecast, free: int | float) -> str:
     """A forecast in a few words: 'About 14 s, 0.30 GB; 270 cells, 36 at once.'"""
-    kind = "At most" if found.at_most else "About"
-    said = f"{kind} {duration(found.seconds)}" + (", as the last run like it" if found.before else "")
-    said += f", {gigabytes(found.held)}" if found.held is not None else ""
+    kind = "At most " if found.at_most else "About " if found.seconds >= 1 else ""
+    said = f"{kind}{duration(found.seconds)}" + (", as the last run like it" if found.before else "")
+    said += f", {memory(found.held)}" if found.held is not None else ""
     said += "".join(f"; {part}" for part in _counts(found)) + "."
     if found.held is not None and found.held > free:
         said += f" That is more than the {gigabytes(free)} that are free: take fewer or shorter prompts."
@@ -83,8 +86,13 @@ def _counts(found: Forecast) -> list[str]:
     cells = f"{found.cells:,} cells" if found.cells is not None else ""
     if found.at_once is None:
         return [cells] if cells else []
-    together = f"{found.at_once:,} {found.of} at once"
+    together = f"{found.at_once:,} {found.of[:-1] if found.at_once == 1 else found.of} at once"
     return [f"{cells}, {found.at_once:,} at once"] if found.of == "cells" else [part for part in (cells, together) if part]
+
+
+def memory(held: int) -> str:
+    """Bytes for reading: '12 MB', '0.30 GB'."""
+    return f"{max(1, round(held / 1e6))} MB" if held < 1e8 else gigabytes(held)
 
 
 def duration(seconds: float | int) -> str:
