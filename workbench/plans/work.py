@@ -21,7 +21,7 @@ class Work:
         products: Multiplications of numbers in matrices, beside the passes.
         cells: Patched runs asked for, those that causality decides among them; None for what patches nothing.
         held: Bytes held at most beyond the model.
-        at_once: How many go together through a pass, or the first of them; None where nothing is batched.
+        at_once: How many go together through a pass, at most; None where nothing is batched.
         of: What goes together: 'cells', 'prompts', 'edges', 'circuits', 'heads', 'trials' or 'sequences'.
         at_most: Whether it may take less: a search that ends when it has found, or follows what it finds.
     """
@@ -39,7 +39,7 @@ class Work:
 
     def __add__(self, other: "Work") -> "Work":
         cells = [one.cells for one in (self, other) if one.cells is not None]
-        batched = self if self.at_once is not None else other
+        batched = other if self.at_once is None or (self.of == other.of and (other.at_once or 0) > self.at_once) else self
         return Work(
             self.forwards + other.forwards,
             self.backwards + other.backwards,
