@@ -9,6 +9,7 @@ from tests.views.test_circuit_size import GRAPH, SCORES, found, scored
 from workbench.edges.estimate import as_circuit
 from workbench.errors import BadInput
 from workbench.graph import Graph
+from workbench.plots.hues import hue
 from workbench.plots.layers import ordered, placed, row_of
 from workbench.widgets.circuit_graph import CIRCUIT_GRAPH, circuit_graph, state
 from workbench.widgets.layered import Network
@@ -50,6 +51,15 @@ def test_edges_and_scores_are_the_circuits_own():
             assert score == pytest.approx(SCORES[src == GRAPH.source(name)].sum(), rel=1e-5)
         else:
             assert np.isnan(score)
+
+
+def test_a_box_of_one_head_has_that_heads_hue():
+    sent = state(found(size=60))
+    hues = dict(zip(sent["nodes"], sent["hues"], strict=True))
+    assert any(name.startswith("a") for name in hues)
+    for name, turn in hues.items():
+        layer, _, head = name.partition(".h")
+        assert turn == (hue(int(layer[1:]) * GRAPH.n_heads + int(head)) if head else None)
 
 
 def test_another_size_is_another_mask_and_hides_the_nodes_it_does_not_join():

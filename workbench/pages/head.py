@@ -10,6 +10,7 @@ from workbench.pages import palettes
 from workbench.pages.menu import Panel
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper
+from workbench.plots.hues import colour
 from workbench.result import Readout
 from workbench.views.heads import Heads
 
@@ -44,7 +45,7 @@ class HeadCards:
     def tell(self, theme: str) -> None:
         """Show what the table says of the open head."""
         self.close.visible = self._view.head.head is not None
-        self.says.object = words.opened(self._view)
+        self.says.object = words.opened(self._view, theme)
         self.measures.object = words.measures(self._view, theme)
 
     def show(self, theme: str, width: int | float) -> None:
@@ -61,8 +62,15 @@ class HeadCards:
             return
         self._shown = shown
         rows = self._view.rows
-        self.attention.show(None if looked is None else drawn(looked, theme, width), looked, rows)
+        self.attention.show(None if looked is None else self._edged(drawn(looked, theme, width), theme), looked, rows)
         self.writes.show(None if wrote is None else drawn(_fitting(wrote, width), theme, width), wrote, rows)
+
+    def _edged(self, made: Any, theme: str) -> Any:
+        """The picture of a head with an edge in the head's own colour."""
+        if self._view.index is not None:
+            line = {"color": colour(self._view.index, theme), "width": 2}
+            made.add_shape(type="rect", xref="x domain", yref="y domain", x0=0, x1=1, y0=0, y1=1, line=line)
+        return made
 
     def _set_chooser(self) -> None:
         looked = self._view.head.attention

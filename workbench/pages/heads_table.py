@@ -12,6 +12,7 @@ from workbench.pages import heads_words as words
 from workbench.pages.sheet import TONES, Sheet
 from workbench.pages.shell import line
 from workbench.pages.shown import paper
+from workbench.plots.hues import hue
 from workbench.views.arranged import NAME
 from workbench.views.heads import Heads
 from workbench.views.heads_columns import file_name
@@ -84,6 +85,7 @@ class TableCard:
                 {"label": one.label, "title": _title(one), "signed": one.signed, "note": one.reason} for one in columns
             ],
             "names": table.frame["name"].tolist(),
+            "hues": [hue(row) for row in rows],
             "cells": [[one.text(float(one.values[row])) for one in columns] for row in rows],
             "shades": [[_shade(one.values[row], one.limit) for one in columns] for row in rows],
         }

@@ -5,6 +5,7 @@ from html import escape
 import numpy as np
 
 from workbench.pages.words import failed
+from workbench.plots.hues import colour
 from workbench.plots.theme import tone
 from workbench.views.heads import Heads
 from workbench.views.heads_table import HeadsTable, Measured, measured
@@ -48,14 +49,23 @@ def counted(view: Heads) -> str:
     return '<div style="font-size:13px;line-height:1.45">' + "<br>".join(said) + "</div>"
 
 
-def opened(view: Heads) -> str:
-    """The name of the open head and what it is by the table, or what to do."""
+def opened(view: Heads, theme: str) -> str:
+    """The name of the open head in its colour and what it is by the table, or what to do."""
     if view.head.head is None:
         return quiet("Click a row or a cell of the map to open that head.")
     name = ".".join(map(str, view.head.head))
     by = f"{escape(name)} is {escape(view.table.said(view.head.head))}" if view.table is not None else ""
     by = by.replace(" is It ", ": it ").replace(" is Nothing ", ": nothing ")
-    return f'<div style="font-size:20px;font-weight:600">Head {escape(name)}</div><div style="font-size:14px">{by}</div>'
+    swatch = (
+        ""
+        if view.index is None
+        else (
+            f'<span title="The colour of this head on every page" style="display:inline-block;width:14px;height:14px;'
+            f'border-radius:3px;margin-right:8px;background:{colour(view.index, theme)}"></span>'
+        )
+    )
+    title = f'<div style="font-size:20px;font-weight:600">{swatch}Head {escape(name)}</div>'
+    return f'{title}<div style="font-size:14px">{by}</div>'
 
 
 def looks(view: Heads) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import panel as pn
 import param
 
+from workbench.plots.hues import SHADES
 from workbench.plots.theme import PALETTES, THEMES
 
 # Pale enough for text in one colour: the last of the pale blues, and the two beside the middle of a diverging palette.
@@ -17,6 +18,7 @@ TONES = {
     theme: {
         "ground": THEMES[theme].paper, "ink": THEMES[theme].ink, "up": getattr(PALETTES["pale-blues"], theme)[-1],
         "low": getattr(PALETTES["blue-orange"], theme)[2], "high": getattr(PALETTES["blue-orange"], theme)[4],
+        "head": SHADES[theme],
     }
     for theme in ("light", "dark")
 }  # fmt: skip
@@ -26,11 +28,12 @@ class Sheet(pn.custom.JSComponent):
     """Rows of numbers under heads that are clicked.
 
     `content` holds `columns` (a dict each: label, title as a tooltip, signed for two colours, note for missing cells), `names`
-    (the first cell of every row), and by row and column `cells` (text) and `shades` (from -1 to 1, None for a missing number).
+    (the first cell of every row), `hues` (in degrees, of the swatches beside them), and by row and column `cells` (text) and
+    `shades` (from -1 to 1, None for a missing number).
     `said` is what the user did last: 'open' and a row, 'sort' and a column (-1 for the names) or 'close', and a count.
     """
 
-    content = param.Dict(default={"columns": [], "names": [], "cells": [], "shades": []})
+    content = param.Dict(default={"columns": [], "names": [], "hues": [], "cells": [], "shades": []})
     order = param.List(default=[], doc="The rows shown, from the top.")
     sort = param.List(default=[-1, False], doc="The column sorted by, and whether the largest come first.")
     chosen = param.Integer(default=-1, doc="The row that is open; -1 for none.")
@@ -54,6 +57,7 @@ class Sheet(pn.custom.JSComponent):
       .name { position: sticky; left: 0; z-index: 1; background: var(--ground); text-align: left; font-weight: 600;
         min-width: 48px; border-right: 1px solid rgba(128,128,128,.4) }
       th.name { z-index: 3 }
+      .swatch { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-left: 7px }
       tbody tr { cursor: pointer; scroll-margin-top: 56px; scroll-margin-bottom: 18px }
       tbody tr:hover td { box-shadow: inset 0 0 0 99px rgba(90,150,220,.14) }
       tr.chosen td { border-top: 2px solid var(--ink); border-bottom: 2px solid var(--ink) }`
@@ -121,6 +125,12 @@ class Sheet(pn.custom.JSComponent):
         return head
       }
 
+      const swatch = (hue) => {
+        const one = made("span", "", "swatch")
+        one.style.background = `hsl(${hue} var(--head))`
+        return one
+      }
+
       const celled = (text, shade, column) => {
         const cell = made("td", text)
         if (shade === null) cell.title = column.note
@@ -133,14 +143,17 @@ class Sheet(pn.custom.JSComponent):
 
       const draw = () => {
         const [table, top, line] = ["table", "thead", "tr"].map((tag) => document.createElement(tag))
-        const {columns, names, cells, shades} = model.content
-        heads = [headed({label: "head", title: "LAYER.HEAD, from 0. Click to sort by layer."}, -1), ...columns.map(headed)]
+        const {columns, names, hues, cells, shades} = model.content
+        const title = "LAYER.HEAD, from 0, and the head's own colour. Click to sort by layer."
+        heads = [headed({label: "head", title}, -1), ...columns.map(headed)]
         line.append(...heads)
         top.append(line)
         body = made("tbody", "")
         rows = names.map((name, index) => {
           const row = document.createElement("tr")
-          row.append(made("td", name, "name"))
+          const cell = made("td", name, "name")
+          cell.append(swatch(hues[index]))
+          row.append(cell)
           row.append(...columns.map((column, at) => celled(cells[index][at], shades[index][at], column)))
           row.addEventListener("click", () => { row.focus({preventScroll: true}); say("open", index) })
           return row

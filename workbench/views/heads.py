@@ -60,6 +60,12 @@ class Heads(StopsSeveral, Arranged):
         found = self.results.get(HEADS)
         return baseline_of(found, self.store) if found is not None else None
 
+    @property
+    def index(self) -> int | None:
+        """The open head counted layer after layer; None where there is none, or not known how many heads a layer has."""
+        heads = self.table.n_heads if self.table is not None else self.head.attention.heads
+        return None if self.head.head is None or not heads else self.head.head[0] * heads + self.head.head[1]
+
     def question(self, method: str = HEADS) -> Question:
         """What a method is asked for the table.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.errors import BadInput, one_of, within
 from workbench.plots import heads_table
+from workbench.plots.hues import SHADES, TURN
 from workbench.plots.text import visible
 from workbench.plots.theme import PALETTES, THEMES
 from workbench.result import Scores
@@ -45,6 +46,7 @@ ATTENTION_GRID = Widget(
         Trait("palettes", "dict", SEQUENTIAL),
         Trait("theme", "text", "auto", "'light', 'dark', or 'auto' for that of the page."),
         Trait("tones", "dict", TONES),
+        Trait("hues", "dict", {"turn": TURN, **SHADES}, "Degrees from a head's hue to the next, and how strong and light."),
         Trait("own", "flag", True, "Whether the colours of every head end at its own largest number."),
     ),
     before=(HERE / "attention_numbers.js", HERE / "attention_paint.js", HERE / "attention_controls.js"),

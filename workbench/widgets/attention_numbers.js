@@ -17,6 +17,7 @@ class Numbers {
     // One change of several arrives piece by piece: until all are there nothing fits.
     this.whole = this.count > 0 && this.bytes.length === this.count * this.size && this.words.length === this.tokens
     this.most = Math.max(0, ...this.scales)
+    this.hues = model.get("hues")
     this.columns = model.get("columns").filter((column) => column.values.length === this.count)
     this.exact = { head: -1, query: 0, key: 0, rows: 0, columns: 0, ...model.get("exact_of") }
     this.floats = floatsOf(model.get("exact"))
@@ -29,7 +30,7 @@ class Numbers {
 
   // The hue of a head is its own wherever it is drawn; neighbours differ most.
   colour(head, dark) {
-    return `hsl(${((head * 137.508) % 360).toFixed(1)} ${dark ? "75% 68%" : "70% 40%"})`
+    return `hsl(${((head * this.hues.turn) % 360).toFixed(1)} ${dark ? this.hues.dark : this.hues.light})`
   }
 
   holds(head, query, key) {

@@ -8,6 +8,7 @@ const NEAR = 9, DRAGGED = 4
 const KEPT = 1, REFERENCE = 2
 const SLOTS = [0, -0.3, 0, 0.3], SLOT_NAMES = ["", "<q>", "<k>", "<v>"]
 const DASHES = { both: [], here: [9, 4], there: [2, 4], replaced: [5, 3] }
+const HUES = "A box's left edge: the head's own colour, the same on every page."
 const HELP = "Drag moves, the wheel zooms after a click, a double click resets, Shift holds the label."
 
 const STYLE = `
@@ -62,7 +63,7 @@ function render({ model, el }) {
   base.setAttribute("role", "application")
   heard.setAttribute("aria-live", "polite")
 
-  let things, names, labels, nodeScores, ends, slots, scores, shown, places, colours
+  let things, names, labels, hues, nodeScores, ends, slots, scores, shown, places, colours
   let ranks, level, strongest, width, height, view = { k: 1, x: 0, y: 0 }
   let x, y, wide, high, visible, of, walked = null, hovered = null, frozen = false, selected = null
   let drawn = 0
@@ -72,6 +73,7 @@ function render({ model, el }) {
   function network() {
     names = model.get("nodes")
     labels = model.get("labels")
+    hues = model.get("hues")
     nodeScores = floats(model.get("node_scores"))
     ends = whole(model.get("ends"))
     slots = small(model.get("slots"))
@@ -257,6 +259,10 @@ function render({ model, el }) {
       pen.lineWidth = kind === "both" && comparing ? 2 : 1
       pen.setLineDash(names[node] in replaced ? DASHES.replaced : DASHES[kind])
       pen.fillRect(x[node] - wide / 2, y[node] - high / 2, wide, high)
+      if (hues[node] != null) {
+        pen.fillStyle = `hsl(${hues[node]} ${colours.head})`
+        pen.fillRect(x[node] - wide / 2, y[node] - high / 2, Math.min(5 * view.k, wide / 4), high)
+      }
       pen.strokeRect(x[node] - wide / 2, y[node] - high / 2, wide, high)
       if (wide > 15 && high > 9) {
         pen.fillStyle = kind === "there" ? colours.ink : dark(fill) ? "#ffffff" : "#1f2328"
@@ -298,6 +304,7 @@ function render({ model, el }) {
       entry(words.there, colours.quiet, DASHES.there, 2)
     }
     if (Object.keys(model.get("replaced")).length) entry("replaced ×", colours.ink, DASHES.replaced, 2)
+    if (hues.some((hue) => hue != null)) made("span", "", legend).textContent = HUES
     made("span", "", legend).textContent = HELP
   }
 
@@ -548,7 +555,7 @@ function render({ model, el }) {
     if (consistent()) point()
   }
   const heardBy = {
-    nodes: renewed, labels: renewed, node_scores: renewed, ends: renewed, slots: renewed, scores: renewed,
+    nodes: renewed, labels: renewed, hues: renewed, node_scores: renewed, ends: renewed, slots: renewed, scores: renewed,
     shown: sized, places: sized, selected: chosen,
   }
   for (const name of ["rows", "replaced", "comparing", "said", "meanings", "colours", "across", "down", "unit", "title"]) {

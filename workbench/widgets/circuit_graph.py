@@ -12,6 +12,7 @@ import numpy as np
 
 from workbench.errors import BadInput, at_least, one_of
 from workbench.graph import graph_from
+from workbench.plots.hues import SHADES
 from workbench.plots.theme import PALETTES, tone
 from workbench.result import Circuit
 from workbench.widgets.layered import MOST, Network, kept_of, strongest
@@ -25,6 +26,7 @@ CIRCUIT_GRAPH = Widget(
     (
         Trait("nodes", "list", [], "The nodes' names."),
         Trait("labels", "list", [], "What stands in each node's box."),
+        Trait("hues", "list", [], "The hue of each node that is one head, in degrees; null for others."),
         Trait("node_scores", "bytes", b"", "float32 per node: the sum of its edges out; NaN where it writes nothing."),
         Trait("ends", "bytes", b"", "int32 per edge: the node it leaves and the node it enters."),
         Trait("slots", "bytes", b"", "uint8 per edge: where it enters, 1 query, 2 key, 3 value, 0 the box itself."),
@@ -39,7 +41,7 @@ CIRCUIT_GRAPH = Widget(
         Trait("title", "text", "Circuit", "What it is, for who cannot see it."),
         Trait("said", "list", [], "What is said under it."),
         Trait("meanings", "dict", {}, "What colours and dashes mean."),
-        Trait("colours", "dict", {}, "Colours of the page and the scale, as #rrggbb."),
+        Trait("colours", "dict", {}, "Colours of the page and the scale, as #rrggbb, and how strong and light hues are."),
         Trait("across", "int", 760, "Pixels across."),
         Trait("down", "int", 480, "Pixels down."),
     ),
@@ -141,7 +143,8 @@ def colouring(theme: str, palette: str = USUAL) -> dict[str, Any]:
     ring = {"light": "#0b5cad", "dark": "#7db7ee"}[theme]
     named = {name: getattr(of, name) for name in ("paper", "ink", "quiet", "grid", "low", "high")}
     # Lines take the palette's colours next to its ends: the ends are too dark, or too pale, to be told from ink.
-    return {"colours": {**named, "low": chosen[1], "high": chosen[-2], "ring": ring, "scale": list(chosen)}}
+    named |= {"low": chosen[1], "high": chosen[-2], "ring": ring, "head": SHADES[theme]}
+    return {"colours": {**named, "scale": list(chosen)}}
 
 
 @cache

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from workbench.graph import SLOTS, graph_from
+from workbench.plots.hues import hue
 from workbench.plots.layers import box_of, ordered, placed, row_of, short
 from workbench.result import Circuit
 
@@ -67,6 +68,7 @@ class Network:
         return {
             "nodes": self.nodes,
             "labels": [short(name) for name in self.nodes],
+            "hues": [self._hue(name) for name in self.nodes],
             "node_scores": self._node_scores.tobytes(),
             "ends": self._ends.tobytes(),
             "slots": self._slots.tobytes(),
@@ -75,6 +77,10 @@ class Network:
             "title": self.circuit.title,
             "down": int(max(_LEAST, min(_TALLEST, _ROW * rows))),
         }
+
+    def _hue(self, name: str) -> float | None:
+        layer, kind, head = self.graph.place(name)
+        return hue(layer * self.graph.n_heads + head) if kind == "head" and ".kv" not in name else None
 
     def holds(self, edges: Bool[np.ndarray, "edge"]) -> bool:
         """Whether all of these edges are among those sent."""
