@@ -5,6 +5,8 @@ import re
 import pytest
 
 from tests.pages.conftest import EXPECT, served
+from workbench.views.links import PAGES
+from workbench.views.onward import ASKED_OF_MODEL
 from workbench.views.shelf import Shelf
 
 pytestmark = pytest.mark.browser
@@ -34,7 +36,8 @@ def test_a_model_is_loaded_let_go_and_used_on_another_page(tab, views):
     tab.get_by_role("button", name="Load", exact=True).click()
     tab.get_by_text("In memory.", exact=True).wait_for(timeout=5 * EXPECT)
     tab.get_by_text("In memory: tiny:repeat", exact=False).wait_for(timeout=EXPECT)
-    assert tab.get_by_role("link", name="Circuits").get_attribute("href") == "circuits?model=tiny%3Arepeat"
+    for name in ASKED_OF_MODEL:
+        assert tab.get_by_role("link", name=PAGES[name][0]).get_attribute("href") == f"{name}?model=tiny%3Arepeat"
     tab.get_by_role("button", name="Unload").click()
     tab.get_by_text("Not in memory.", exact=True).wait_for(timeout=EXPECT)
     assert not views[-1].loaded

@@ -3,6 +3,7 @@
 import json
 import threading
 from dataclasses import replace
+from html import escape
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from workbench.errors import BadInput
 from workbench.hooks import read
 from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
+from workbench.pages import heads_words as words
 from workbench.plots import figure
 from workbench.sites import Site
 from workbench.store import Store
@@ -23,6 +25,7 @@ from workbench.views.heads_address import restore, written
 from workbench.views.heads_columns import ABOUT, Column
 from workbench.views.heads_filter import narrowed
 from workbench.views.heads_table import HeadsTable, measured
+from workbench.views.onward import link, looking
 
 UNNAMED = "clean,corrupt,right,wrong\na b c d e,a b f d e,g,h\n"
 SMALL = {"examples": 3, "length": 4, "copies": 3}
@@ -79,6 +82,22 @@ def test_a_joined_column_is_that_method_by_head(view, method):
     view.joined = [method]
     assert not view.live, "what is known is joined at once"
     assert method in view.table.columns
+
+
+def test_the_open_head_links_to_its_attention_and_to_its_cell_of_the_circuits_page(view):
+    assert words.links(view) == ""
+    found(view)
+    view.open((1, 2))
+    settle(view)
+    view.head.look(prompt=1, of="corrupt")
+    on = {"prompt": "1", "of": "corrupt"}
+    assert f'href="{escape(looking(view, (1, 2), on))}"' in words.links(view)
+    assert "method=discover" in words.links(view)
+    view.joined = ["patch"]
+    settle(view)
+    key = view.results["patch"].origin.key
+    cell = {"method": "patch", "result": key, "layer": "1", "head": "2"}
+    assert f'href="{escape(link("circuits", view, cell | on))}"' in words.links(view)
 
 
 def test_what_is_switched_on_before_comes_with_find(view):

@@ -2,6 +2,8 @@
 
 import threading
 from dataclasses import replace
+from html import escape
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from workbench.views.cells import Cell
 from workbench.views.maps import PAIRS, Maps
 from workbench.views.maps_address import restore, written
 from workbench.views.maps_kinds import KINDS
+from workbench.views.onward import looking
 
 
 @pytest.fixture
@@ -144,6 +147,10 @@ def test_heads_by_position_are_rows_the_largest_first_and_the_same_in_all_maps(v
     assert view.cell[:2] == view.top_heads[3], "heads go downwards"
     # The prompts have other tokens there.
     assert words.named(view).endswith("position 4 “*”")
+    seen = looking(view, view.cell[:2], {}, 4)
+    assert f'href="{escape(seen)}"' in words.locked(view)
+    query = dict(parse_qsl(urlsplit(seen).query))
+    assert (query["head"], query["pinned"]) == (".".join(map(str, view.cell[:2])), "4.")
 
 
 def test_cells_of_the_stream_have_no_head_and_keys_are_shared(view):
@@ -162,6 +169,7 @@ def test_cells_of_the_stream_have_no_head_and_keys_are_shared(view):
     assert words.named(view) == "Key-value head 0.1"
     assert view.attention.head == families.HEADS // families.KV_HEADS
     assert "heads?" not in words.locked(view)
+    assert "attention?" not in words.locked(view)
 
 
 def test_other_cells_of_the_loaded_model_are_computed_at_once_and_estimates_alone_where_exact_is_off(view):

@@ -3,6 +3,7 @@
 import json
 import threading
 from dataclasses import replace
+from html import escape
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from workbench.methods import METHODS
 from workbench.pages import residual_words as words
 from workbench.plots import figure
 from workbench.store import Store
-from workbench.views.onward import link, on_prompt
+from workbench.views.onward import link, looking, on_prompt
 from workbench.views.residual import PANELS, Residual
 from workbench.views.residual_address import restore, written
 from workbench.views.residual_cells import Place, component_of, place_at
@@ -184,7 +185,10 @@ def test_a_bar_of_a_head_shows_where_it_looks_and_links_to_it(view):
     assert (view.head, view.layer) == ((1, 2), 1)
     settle(view)
     assert view.attention.scores.values.sizes["query"] == LENGTH
-    assert "head=1.2" in words.head(view)
+    assert words.head(view).count("head=1.2") == 2
+    assert "pinned" not in words.head(view)
+    view.choose(1, 3)
+    assert f'href="{escape(looking(view, (1, 2), {}, 3))}"' in words.head(view)
     mlp = next(index for index, name in enumerate(names) if name == "L2 MLP")
     view.click("components", bars, {"curveNumber": 0, "x": 0.1, "y": mlp})
     assert (view.head, view.layer) == ((1, 2), 2)

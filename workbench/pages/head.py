@@ -24,10 +24,10 @@ class HeadCards:
 
     def __init__(self, view: Heads):
         self._view, self._setting, self._shown = view, False, None
-        self.says, self.looks = line(), line()
+        self.says, self.links, self.looks = line(), line(), line()
         self.measures = pn.pane.HTML("", margin=(6, 0), sizing_mode="stretch_width")
         self.close = pmui.Button(label="Close (Esc)", variant="text", size="small", width=110, margin=0)
-        self.summary = paper(pmui.Row(self.says, self.close, margin=0, align="start", **WIDE), self.measures)
+        self.summary = paper(pmui.Row(self.says, self.close, margin=0, align="start", **WIDE), self.links, self.measures)
         self.prompt = pmui.Select(label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, **WIDE)
         self.of = pmui.RadioButtonGroup(options=["clean", "corrupt"], value="clean", size="small", margin=0)
         self.attention, self.writes = Panel(), Panel()
@@ -46,6 +46,7 @@ class HeadCards:
         """Show what the table says of the open head."""
         self.close.visible = self._view.head.head is not None
         self.says.object = words.opened(self._view, theme)
+        self._link()
         self.measures.object = words.measures(self._view, theme)
 
     def show(self, theme: str, width: int | float) -> None:
@@ -54,6 +55,7 @@ class HeadCards:
         self.looked.visible = head.head is not None
         self.wrote.visible = head.writes.readout is not None
         self._set_chooser()
+        self._link()
         self.looks.object = words.looks(self._view)
         self.looks.visible = bool(self.looks.object)
         looked, wrote = head.attention.scores, head.writes.readout
@@ -64,6 +66,10 @@ class HeadCards:
         rows = self._view.rows
         self.attention.show(None if looked is None else self._edged(drawn(looked, theme, width), theme), looked, rows)
         self.writes.show(None if wrote is None else drawn(_fitting(wrote, width), theme, width), wrote, rows)
+
+    def _link(self) -> None:
+        said = words.links(self._view)
+        self.links.param.update(object=said, visible=bool(said))
 
     def _edged(self, made: Any, theme: str) -> Any:
         """The picture of a head with an edge in the head's own colour."""

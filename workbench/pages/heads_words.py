@@ -9,6 +9,7 @@ from workbench.plots.hues import colour
 from workbench.plots.theme import tone
 from workbench.views.heads import Heads
 from workbench.views.heads_table import HeadsTable, Measured, measured
+from workbench.views.onward import link, looking, on_prompt
 
 HINT = (
     '<div style="padding:20px 12px;max-width:680px">'
@@ -66,6 +67,24 @@ def opened(view: Heads, theme: str) -> str:
     )
     title = f'<div style="font-size:20px;font-weight:600">{swatch}Head {escape(name)}</div>'
     return f'{title}<div style="font-size:14px">{by}</div>'
+
+
+def links(view: Heads) -> str:
+    """Where to go on with the open head; '' where there is none."""
+    if view.head.head is None:
+        return ""
+    layer, head = view.head.head
+    on = on_prompt(view.head.attention.prompt, view.head.attention.of)
+    found = [("See its attention beside that of all heads", looking(view, (layer, head), on))]
+    # Of these the page of circuits can show the very cell.
+    known = next((view.results[name].origin for name in ("patch", "atp") if name in view.results), None)
+    if known is not None:
+        cell = {"method": known.method, "result": known.key, "layer": str(layer), "head": str(head)}
+        found.append(("Its effect among all heads, on the page of circuits", link("circuits", view, cell | on)))
+    else:
+        found.append(("Find the circuit it is part of", link("circuits", view, {"method": "discover"})))
+    said = " · ".join(f'<a style="color:inherit" href="{escape(to)}">{escape(title)}</a>' for title, to in found)
+    return f'<div style="font-size:13px;line-height:1.6">{said}</div>'
 
 
 def looks(view: Heads) -> str:

@@ -10,7 +10,7 @@ from workbench.result import Scores
 from workbench.views.cells import group_of
 from workbench.views.maps import PAIRS, Maps
 from workbench.views.maps_kinds import KINDS
-from workbench.views.onward import link, on_prompt
+from workbench.views.onward import link, looking, on_prompt
 
 HINT = (
     '<div style="padding:20px 12px;max-width:720px">'
@@ -102,6 +102,7 @@ def _links(view: Maps) -> str:
     found = []
     shared = scores is not None and group_of(scores, cell) is not None
     if cell.head is not None and not shared:
+        found.append(("See its attention", looking(view, (cell.layer, cell.head), on, cell.pos)))
         found.append(("All about this head", link("heads", view, {"head": f"{cell.layer}.{cell.head}"} | on)))
     if cell.pos is not None:
         place = {"layer": str(cell.layer), "pos": str(cell.pos)} if view.prompt is not None else {"layer": str(cell.layer)}

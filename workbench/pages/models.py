@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from html import escape
 from typing import ClassVar
-from urllib.parse import urlencode
 
 import panel_material_ui as pmui
 
@@ -13,12 +12,11 @@ from workbench.pages.shown import heading, paper
 from workbench.pages.sidebar import SMALL, Checkpoint, Place
 from workbench.pages.table import Table
 from workbench.pages.words import failed, left
+from workbench.views.onward import ASKED_OF_MODEL, onward
 from workbench.views.query import placed
 from workbench.views.shelf import DTYPES, Row, Shelf, restore, written
 
 HEAD = ("Model", "Weights", *(f"Memory in {name}" for name in DTYPES), "On this disk", "In memory", "Refused because")
-# Pages that ask a model, by their names in the address.
-USES = {"circuits": "Circuits", "heads": "Heads", "channels": "Channels"}
 
 
 def page(view: Shelf | None = None) -> pmui.Page:
@@ -134,7 +132,7 @@ def _takes(view: Shelf) -> str:
 
 def _uses(view: Shelf) -> str:
     """Links to the pages that ask a model."""
-    query = escape(urlencode({"model": view.ref} | placed(view)))
     style = "margin-right:14px;color:inherit"
-    links = [f'<a style="{style}" href="{name}?{query}">{title}</a>' for name, title in USES.items()]
+    there = onward(ASKED_OF_MODEL, {"model": view.ref} | placed(view))
+    links = [f'<a style="{style}" href="{escape(to)}">{title}</a>' for title, to in there]
     return f'<div style="font-size:13px;margin-top:6px">Use it on the page of: &nbsp;{"".join(links)}</div>'

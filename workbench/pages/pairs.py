@@ -14,16 +14,14 @@ from workbench.pages.shell import WIDE, Shell, line, opened
 from workbench.pages.shown import heading, paper
 from workbench.pages.sidebar import ModelAndTask
 from workbench.pages.words import baseline, failed, left
-from workbench.views.links import PAGES, served
-from workbench.views.onward import link
+from workbench.views.links import carried
+from workbench.views.onward import ASKED, onward
 from workbench.views.pairs import BUTTON, OwnPairs
 from workbench.views.pairs_address import restore, written
 from workbench.views.pairs_edited import SHOWN
 from workbench.views.pairs_table import COLUMNS
 from workbench.views.pairs_table import written as as_csv
 
-# Pages that can be asked about any pairs.
-ASKED = ("maps", "heads", "attention", "residual", "circuits")
 HINT = (
     '<div style="padding:18px 8px;max-width:680px;font-size:14px;line-height:1.5"><div style="font-size:20px;font-weight:600;'
     'margin-bottom:8px">Pairs of prompts</div>A pair is a <b>clean</b> prompt and a <b>corrupt</b> one of as many tokens, with '
@@ -142,10 +140,7 @@ class PairsPage(Shell):
     def _say_goes(self, counts: dict[str, int]) -> None:
         """Where these pairs can be used next."""
         ready = counts["lines"] and counts["read"] == counts["lines"] and not counts["unusable"]
-        there = served() or ASKED
-        links = " · ".join(
-            f'<a href="{escape(link(name, self.view, {}))}">{PAGES[name][0]}</a>' for name in ASKED if name in there
-        )
+        links = " · ".join(f'<a href="{escape(to)}">{title}</a>' for title, to in onward(ASKED, carried(self.view)))
         said = f"Use these pairs on: {links}" if ready else ""
         if counts["unusable"]:
             said = "Other pages take these pairs once every one can be used."

@@ -7,7 +7,7 @@ import numpy as np
 from workbench.pages.words import failed, left
 from workbench.plots.text import visible
 from workbench.result import Readout, Scores
-from workbench.views.onward import link, on_prompt
+from workbench.views.onward import link, looking, on_prompt
 from workbench.views.residual import Residual
 
 HINT = (
@@ -111,7 +111,11 @@ def head(view: Residual) -> str:
     if view.head is None:
         return SMALL.format("opacity:.8", "Click the bar of a head to see where it looks.")
     name = ".".join(map(str, view.head))
-    to = link("heads", view, {"head": name} | on_prompt(view.prompt, view.of))
+    on = on_prompt(view.prompt, view.of)
+    to, seen = link("heads", view, {"head": name} | on), looking(view, view.head, on, view.pos)
     waits = f" · {escape(view.attention.status)}" if view.attention.status else ""
-    about = f'<a href="{escape(to)}">All about head {escape(name)}</a> on the page of heads{waits}'
+    about = (
+        f'<a href="{escape(seen)}">See its attention</a> beside that of all heads · '
+        f'<a href="{escape(to)}">All about head {escape(name)}</a> on the page of heads{waits}'
+    )
     return SMALL.format("", about)

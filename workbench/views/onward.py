@@ -1,9 +1,24 @@
 """Addresses of other pages that go on where a page stands: the same model, task and options."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from workbench.views.asking import Asking
-from workbench.views.links import address, carried
+from workbench.views.links import PAGES, address, carried, served
+
+# Pages that can be asked about any pairs of any model, in the order of the journey; and those that can be asked of a model.
+ASKED = ("maps", "heads", "attention", "residual", "circuits")
+ASKED_OF_MODEL = ("pairs", *ASKED, "channels")
+
+
+def onward(pages: Sequence[str], query: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Title and relative address of those of some pages that this server has.
+
+    Args:
+        pages: Their names.
+        query: What their URLs say.
+    """
+    there = served() or pages
+    return [(PAGES[name][0], address(name, query)) for name in pages if name in there]
 
 
 def link(page: str, view: Asking, more: Mapping[str, str]) -> str:
@@ -15,6 +30,19 @@ def link(page: str, view: Asking, more: Mapping[str, str]) -> str:
         more: Further settings of that page's URL.
     """
     return address(page, carried(view) | dict(more))
+
+
+def looking(view: Asking, head: tuple[int, int], on: Mapping[str, str], query: int | None = None) -> str:
+    """The relative address of a head's attention: the page of attention with the head locked.
+
+    Args:
+        view: What the page stands on.
+        head: Layer and head.
+        on: The prompt and side, as `on_prompt` gives them.
+        query: The position of the token that looks, which is pinned; None for none.
+    """
+    pinned = {"pinned": f"{query}."} if query is not None else {}
+    return link("attention", view, {"head": f"{head[0]}.{head[1]}"} | pinned | on)
 
 
 def on_prompt(prompt: int, of: str) -> dict[str, str]:
