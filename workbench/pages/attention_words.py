@@ -5,6 +5,7 @@ from html import escape
 from workbench.pages.words import failed, left
 from workbench.plots.text import visible
 from workbench.views.looks import Looks
+from workbench.views.looks_address import drawn_as
 from workbench.views.onward import link, on_prompt
 
 HINT = (
@@ -40,7 +41,12 @@ def about(view: Looks) -> str:
         )
     if thumbnails.pool > 1:
         said.append(f"Thumbnails are thinned out: a dot is the largest of {thumbnails.pool} × {thumbnails.pool} tokens.")
-    if not any(not one["name"].startswith("here ") for one in view.columns):
+    left = thumbnails.layers * thumbnails.heads - len(view.given["heads"]) if view.given else 0
+    if left:
+        said.append(
+            f"Faded: the {left} heads that the table leaves out." if left > 1 else "Faded: the head that the table leaves out."
+        )
+    if not view.given and not any(not one["name"].startswith("here ") for one in view.columns):
         said.append("Sorting by detectors is unavailable: no table of heads of this model and task is stored (heads page).")
     return f'<div style="font-size:13px">{escape(" ".join(said))}</div>'
 
@@ -55,6 +61,21 @@ def head_link(view: Looks) -> str:
         f'<b style="font-size:14px">Head {escape(name)}</b> <a style="font-size:13px;margin-left:8px;color:inherit" '
         f'href="{escape(link("heads", view, {"head": name} | on))}">What it does otherwise: open it on the page of heads</a>'
     )
+
+
+def page_link(view: Looks) -> str:
+    """A link to the grid as it stands on its own page, with the numbers of the locked head."""
+    head = {"head": ".".join(map(str, view.head))} if view.head is not None else {}
+    grid = {name: text for name, text in drawn_as(view).items() if name != "sort"}
+    to = link("attention", view, head | on_prompt(view.prompt, view.of) | grid)
+    title = "This grid on the page of attention, with texts of your own and the largest numbers of a head"
+    return f'<a style="font-size:13px;color:inherit" href="{escape(to)}">{title}</a>'
+
+
+def under_way(view: Looks) -> str:
+    """How far the grid that is asked for is, or why it is not there; '' where it is shown."""
+    said = "" if view.grid is not None and not view.live else status(view)
+    return f'<span style="font-size:13px;opacity:.8">{escape(said)}</span>' if said else ""
 
 
 def rows(view: Looks) -> list[list[str]]:

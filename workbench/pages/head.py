@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 from workbench.pages import heads_words as words
 from workbench.pages import palettes
 from workbench.pages.menu import Panel
+from workbench.pages.prompt import PromptChooser
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper
 from workbench.plots.hues import colour
@@ -23,24 +24,23 @@ class HeadCards:
     """What is known of the open head of a Heads view, in `column`."""
 
     def __init__(self, view: Heads):
-        self._view, self._setting, self._shown = view, False, None
+        self._view, self._shown = view, None
         self.says, self.links, self.looks = line(), line(), line()
         self.measures = pn.pane.HTML("", margin=(6, 0), sizing_mode="stretch_width")
         self.close = pmui.Button(label="Close (Esc)", variant="text", size="small", width=110, margin=0)
         self.summary = paper(pmui.Row(self.says, self.close, margin=0, align="start", **WIDE), self.links, self.measures)
-        self.prompt = pmui.Select(label="Prompt", options=["prompt 1"], value="prompt 1", size="small", margin=0, **WIDE)
-        self.of = pmui.RadioButtonGroup(options=["clean", "corrupt"], value="clean", size="small", margin=0)
+        self.chooser = PromptChooser(view.head.look)
         self.attention, self.writes = Panel(), Panel()
-        chooser = pmui.Row(self.prompt, self.of, margin=(6, 0), align="center", sx={"gap": "8px"}, **WIDE)
         self.looked = paper(
-            heading("Where it looks on a prompt", "a row is the token that looks"), chooser, self.looks, self.attention.box
+            heading("Where it looks on a prompt", "a row is the token that looks"),
+            self.chooser.row,
+            self.looks,
+            self.attention.box,
         )
         about = "↑ raises, ↓ lowers these tokens: as it looks, and as if it looked at one token alone"
         self.wrote = paper(heading("What it writes", about), self.writes.box)
         self.column = pmui.Column(self.summary, self.looked, self.wrote, margin=0, **WIDE)
         self.close.on_click(lambda event: view.close())
-        self.prompt.param.watch(lambda event: self._look(prompt=self.prompt.options.index(event.new)), "value")
-        self.of.param.watch(lambda event: self._look(of=event.new), "value")
 
     def tell(self, theme: str) -> None:
         """Show what the table says of the open head."""
@@ -54,7 +54,7 @@ class HeadCards:
         head = self._view.head
         self.looked.visible = head.head is not None
         self.wrote.visible = head.writes.readout is not None
-        self._set_chooser()
+        self.chooser.show(head.attention.prompts, head.attention.prompt, head.attention.of)
         self._link()
         self.looks.object = words.looks(self._view)
         self.looks.visible = bool(self.looks.object)
@@ -77,18 +77,6 @@ class HeadCards:
             line = {"color": colour(self._view.index, theme), "width": 2}
             made.add_shape(type="rect", xref="x domain", yref="y domain", x0=0, x1=1, y0=0, y1=1, line=line)
         return made
-
-    def _set_chooser(self) -> None:
-        looked = self._view.head.attention
-        prompts = looked.prompts or ["prompt 1"]
-        self._setting = True
-        self.prompt.param.update(options=prompts, value=prompts[min(looked.prompt, len(prompts) - 1)])
-        self.of.value = looked.of
-        self._setting = False
-
-    def _look(self, **chosen: Any) -> None:
-        if not self._setting and all(value is not None for value in chosen.values()):
-            self._view.head.look(**chosen)
 
 
 def _fitting(readout: Readout, width: int | float) -> Readout:

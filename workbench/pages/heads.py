@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 
 from workbench.pages import heads_words as words
 from workbench.pages.head import HeadCards
+from workbench.pages.heads_grid import HeadsGrid
 from workbench.pages.heads_table import TableCard
 from workbench.pages.menu import Panel
 from workbench.pages.pair import framed
@@ -46,7 +47,8 @@ class HeadsPage(Shell):
     def __init__(self, view: Heads):
         super().__init__(view, "Find heads", 150)
         self.sidebar, self.options = ModelAndTask(view), Settings(view, "params", ("examples",))
-        self.table, self.head = TableCard(view, self._to_head), HeadCards(view)
+        self.grid = HeadsGrid(view.grid)
+        self.table, self.head = TableCard(view, self._to_head, self.grid.button), HeadCards(view)
         self.map = Panel(self._cell_clicked)
         self.page = self._layout()
         self._watch()
@@ -68,7 +70,7 @@ class HeadsPage(Shell):
         self.middle = framed(self.map_card, self.head.column)
         return self._framed(
             "Circuit workbench: heads", sidebar, self.ruler, self._buttons(), self.baseline, self.hint_card, self.anchor,
-            self.table.card, self.middle,
+            self.table.card, self.grid.card, self.middle,
         )  # fmt: skip
 
     def _watch(self) -> None:
@@ -83,6 +85,8 @@ class HeadsPage(Shell):
         arranged = ["table", "order", "sort", "descending", "detector", "at_least", "only"]
         view.param.watch(lambda *_: self.table.show(self.theme), arranged)
         view.head.param.watch(lambda *_: self._draw(), "head")
+        view.grid.param.watch(lambda *_: (self.table.show(self.theme), self._address()), ["grid", "status"])
+        view.grid.param.watch(lambda *_: self._address(), ["weighted", "pinned", "sort", "palette", "own", "least"])
         looked = view.head.attention
         looked.param.watch(lambda *_: self._draw_head(), ["scores", "status", "prompt", "prompts", "of"])
         view.head.writes.param.watch(lambda *_: self._draw_head(), ["readout", "status"])
@@ -118,6 +122,7 @@ class HeadsPage(Shell):
     def _draw(self) -> None:
         """Draw everything as the view has it."""
         self.table.show(self.theme)
+        self.grid.show(self.theme)
         self._draw_map()
         self._draw_head()
 

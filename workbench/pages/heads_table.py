@@ -28,9 +28,10 @@ class TableCard:
     Args:
         view: The view.
         opened: Called when the user has opened a head.
+        more: Buttons that stand beside those of the table.
     """
 
-    def __init__(self, view: Heads, opened: Callable[[], None]):
+    def __init__(self, view: Heads, opened: Callable[[], None], *more: pmui.Button):
         self._view, self._opened, self._setting = view, opened, False
         self._of: HeadsTable | None = None
         self.only = pmui.TextInput(label=f"Filter: {EXAMPLE}", sizing_mode="stretch_width", min_width=200, **FIELD)
@@ -42,8 +43,8 @@ class TableCard:
         self.says = line()
         self.sheet = Sheet(self._do)
         fields = pmui.FlexBox(
-            self.only, self.detector, self.at_least, self.download, gap="10px 8px", flex_wrap="wrap", align_items="center",
-            margin=(4, 0), sizing_mode="stretch_width",
+            self.only, self.detector, self.at_least, self.download, *more, gap="10px 8px", flex_wrap="wrap",
+            align_items="center", margin=(4, 0), sizing_mode="stretch_width",
         )  # fmt: skip
         self.card = paper(self.says, fields, self.sheet)
         self.only.param.watch(lambda event: self._typed(view.narrow, event.new), "value")
@@ -73,7 +74,9 @@ class TableCard:
         by = names.index(view.sort) if view.sort in names else -1
         down = view.descending if by >= 0 or view.sort == NAME else False
         open_row = -1 if view.head.head is None else table.row(view.head.head)
-        self.sheet.param.update(order=list(view.order), sort=[by, down], chosen=open_row, tones=TONES[theme])
+        # The grid stands under the table: it must not move when a head is opened in it.
+        short = view.grid.asked is not None
+        self.sheet.param.update(order=list(view.order), sort=[by, down], chosen=open_row, short=short, tones=TONES[theme])
 
     def _fill(self, table: HeadsTable) -> None:
         """Send the whole table to the browser."""

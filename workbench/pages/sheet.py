@@ -37,6 +37,7 @@ class Sheet(pn.custom.JSComponent):
     order = param.List(default=[], doc="The rows shown, from the top.")
     sort = param.List(default=[-1, False], doc="The column sorted by, and whether the largest come first.")
     chosen = param.Integer(default=-1, doc="The row that is open; -1 for none.")
+    short = param.Boolean(default=False, doc="Whether it is kept short, as it is while a row is open.")
     tones = param.Dict(default=TONES["light"])
     said = param.List(default=[])
 
@@ -84,7 +85,7 @@ class Sheet(pn.custom.JSComponent):
           row.setAttribute("aria-selected", String(index === model.chosen))
         })
         // An open head needs the room; its row stays in sight.
-        box.classList.toggle("low", model.chosen >= 0)
+        box.classList.toggle("low", model.chosen >= 0 || model.short)
         const row = rows[model.chosen]
         if (!row?.isConnected) return
         const top = row.offsetTop - heads[0].offsetHeight, bottom = row.offsetTop + row.offsetHeight - box.clientHeight
@@ -192,7 +193,7 @@ class Sheet(pn.custom.JSComponent):
 
       model.on("content", draw)
       model.on(["order", "sort"], arrange)
-      model.on("chosen", mark)
+      model.on(["chosen", "short"], mark)
       model.on("tones", paint)
       // Before it stands on the page no row has a place to scroll to.
       let laid = false

@@ -18,6 +18,7 @@ from workbench.views.composed import Head, cell_at
 from workbench.views.fields import Field, method_fields
 from workbench.views.head import OpenHead
 from workbench.views.heads_columns import JOINED
+from workbench.views.heads_grid import TableGrid
 from workbench.views.heads_table import HeadsTable
 from workbench.views.question import Question, baseline_of
 from workbench.views.several import Several, StopsSeveral
@@ -36,13 +37,14 @@ class Heads(StopsSeveral, Arranged):
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(**state)
         self.jobs, self.store = jobs, store or Store()
-        self.head = OpenHead(jobs)
+        self.head, self.grid = OpenHead(jobs), TableGrid(jobs, self.store)
         self.params = {name: one.default for name, one in self.method_fields.items()} | self.params
         self._several = Several(jobs)
         self._asked: dict[str, Question] = {}
         self._set()
         self.param.watch(lambda *_: self._set(), ["model", "dtype", "device", "task", "options", "rows", "params"])
         self.param.watch(lambda *_: self._join(), "joined")
+        self.grid.tie(self)
 
     @property
     def method_fields(self) -> dict[str, Field]:
@@ -52,7 +54,7 @@ class Heads(StopsSeveral, Arranged):
     @property
     def live(self) -> bool:
         """Whether anything waits or runs, so that `refresh` has work."""
-        return bool(self._several) or self.head.live
+        return bool(self._several) or self.head.live or self.grid.live
 
     @property
     def baseline(self) -> Scores | None:
@@ -133,6 +135,7 @@ class Heads(StopsSeveral, Arranged):
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""
         self.head.refresh()
+        self.grid.refresh()
         if not self._several:
             return
         states = self._several.states()

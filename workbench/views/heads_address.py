@@ -8,8 +8,12 @@ from workbench.views import query as queries
 from workbench.views.arranged import FIRST, NAME
 from workbench.views.heads import Heads
 from workbench.views.heads_columns import ABOUT, JOINED
+from workbench.views.looks_address import draw_as, drawn_as, reopen
+from workbench.views.onward import on_prompt
 from workbench.views.query import Query, at_hand, changed, count, placed
 
+# Before the settings of the grid of attention.
+GRID = "grid."
 ORDERS = {"up": False, "down": True}
 
 
@@ -30,6 +34,8 @@ def written(view: Heads) -> dict[str, str]:
         said |= {"head": ".".join(map(str, view.head.head))}
         said |= {"prompt": str(looked.prompt)} if looked.prompt else {}
         said |= {"of": looked.of} if looked.of != "clean" else {}
+    if view.grid.asked is not None:
+        said |= on_prompt(looked.prompt, looked.of) | {GRID + name: text for name, text in drawn_as(view.grid).items()}
     return said
 
 
@@ -48,8 +54,11 @@ def restore(view: Heads, query: Mapping[str, str]) -> None:
     asked.attempt("least", view.bound)
     asked.attempt("only", view.narrow)
     _open(view, asked)
+    shown = draw_as(view.grid, asked, GRID)
     asked.tell(view)
     view.rejoin()
+    if shown:
+        reopen(view.grid)
 
 
 def _open(view: Heads, asked: Query) -> None:

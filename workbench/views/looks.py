@@ -42,7 +42,8 @@ class Looks(StopsSeveral, Asking):
     exact = param.Parameter(doc="Scores of the locked head over (query, key), or None.")
     window = param.List(default=[0, 0], doc="From which query and key on a long prompt is looked at.")
     pinned = param.List(default=[-1, -1], doc="The pinned token that looks and the one looked at; -1 for none.")
-    sort = param.String(default="", doc="The column sorted by, 'pinned', or '' for layer and head.")
+    sort = param.String(default="", doc="The column sorted by, 'pinned', 'given', or '' for layer and head.")
+    given = param.Dict(default={}, doc="An order of heads from elsewhere, as the grid's script takes it.")
     own = param.Boolean(default=True, doc="Whether the colours of a head end at its own largest number.")
     least = param.Number(default=0.0, bounds=(0, 1), doc="Heads with less than this share at the pinned tokens are faded.")
 
@@ -178,7 +179,7 @@ class Looks(StopsSeveral, Asking):
         thumbnails, columns = made.thumbnails, made.columns + stored_columns(self._stored())
         pins = [at if at < thumbnails.tokens else -1 for at in self.pinned]
         there = self.head is not None and self.head[0] < thumbnails.layers and self.head[1] < thumbnails.heads
-        known = self.sort in ("", "pinned", *(one["name"] for one in columns))
+        known = self.sort in ("", "pinned", self.param["sort"].default, *(one["name"] for one in columns))
         if self.head is not None and not there:
             last = f"{thumbnails.layers - 1}.{thumbnails.heads - 1}"
             self.tell("warning", f"the head must be from 0.0 to {last}; got {self.head[0]}.{self.head[1]}. Click one.")

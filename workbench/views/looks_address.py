@@ -1,10 +1,11 @@
 """The state of the page of attention as the query of its URL: flat, short (defaults are left out), read back with care."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from workbench.errors import BadInput, one_of
 from workbench.views import query as queries
+from workbench.views.arranged import NAME
 from workbench.views.composed import Head
 from workbench.views.looks import Looks
 from workbench.views.query import Query, at_hand, changed, count, placed
@@ -24,12 +25,17 @@ def written(view: Looks) -> dict[str, str]:
     else:
         said |= {"prompt": str(view.prompt)} if view.prompt else {}
         said |= {"of": view.of} if view.of != "clean" else {}
-    said |= {"weighted": "yes"} if view.weighted else {}
-    said |= {"shown": "yes"} if view.asked is not None else {}
     said |= {"head": ".".join(map(str, view.head))} if view.head is not None else {}
+    return said | drawn_as(view)
+
+
+def drawn_as(view: Looks) -> dict[str, str]:
+    """What the URL says of the grid itself: whether it is shown, and how."""
+    said = {"shown": "yes"} if view.asked is not None else {}
+    said |= {"weighted": "yes"} if view.weighted else {}
     said |= {"pinned": ".".join("" if at < 0 else str(at) for at in view.pinned)} if max(view.pinned) >= 0 else {}
     said |= {"least": f"{view.least:g}"} if view.least and max(view.pinned) >= 0 else {}
-    said |= {"sort": view.sort} if view.sort else {}
+    said |= {"sort": view.sort or NAME} if view.sort != view.param["sort"].default else {}
     return said | ({"own": "no"} if not view.own else {})
 
 
@@ -42,20 +48,35 @@ def restore(view: Looks, query: Mapping[str, str]) -> None:
     asked.attempt("source", lambda text: (one_of("source", text, ("task", "text")), chosen.update(source=text)))
     asked.attempt("prompt", lambda text: chosen.update(prompt=count("prompt", text)))
     asked.attempt("of", lambda text: (one_of("of", text, ("clean", "corrupt")), chosen.update(of=text)))
-    asked.attempt("weighted", lambda text: chosen.update(weighted=_switch("weighted", text)))
-    asked.attempt("own", lambda text: chosen.update(own=_switch("own", text)))
     asked.attempt("head", lambda text: chosen.update(head=_head(text)))
-    asked.attempt("pinned", lambda text: chosen.update(pinned=_pinned(text)))
-    asked.attempt("least", lambda text: chosen.update(least=_share(text)))
-    asked.attempt("sort", lambda text: chosen.update(sort=text))
     view.param.update(**chosen)
-    shown: list[bool] = []
-    asked.attempt("shown", lambda text: shown.append(_switch("shown", text)))
+    shown = draw_as(view, asked)
     asked.tell(view)
-    # Opening a link must not fetch a model.
-    there = at_hand(view.model) or view.placed in view.jobs.models
-    if (any(shown) or view.head is not None) and (view.task != CUSTOM or view.rows or view.source == "text"):
-        view.show(load=there)
+    if (shown or view.head is not None) and (view.task != CUSTOM or view.rows or view.source == "text"):
+        reopen(view)
+
+
+def draw_as(view: Looks, asked: Query, prefix: str = "") -> bool:
+    """Take up what the URL says of the grid itself, each setting after a prefix; gives whether it is to be shown."""
+    chosen: dict[str, Any] = {}
+    shown: list[bool] = []
+    uses: dict[str, Callable[[str], Any]] = {
+        "shown": lambda text: shown.append(_switch("shown", text)),
+        "weighted": lambda text: chosen.update(weighted=_switch("weighted", text)),
+        "own": lambda text: chosen.update(own=_switch("own", text)),
+        "pinned": lambda text: chosen.update(pinned=_pinned(text)),
+        "least": lambda text: chosen.update(least=_share(text)),
+        "sort": lambda text: chosen.update(sort="" if text == NAME else text),
+    }
+    for name, use in uses.items():
+        asked.attempt(prefix + name, use)
+    view.param.update(**chosen)
+    return any(shown)
+
+
+def reopen(view: Looks) -> None:
+    """Show the grid of a URL: opening a link must not fetch a model."""
+    view.show(load=at_hand(view.model) or view.placed in view.jobs.models)
 
 
 def _switch(name: str, text: str) -> bool:

@@ -41,7 +41,7 @@ function render({ model, el }) {
     const limit = model.get("least") * (any ? Math.max(...[...Array(numbers.count).keys()].map((one) => numbers.pinned(one, pins))) : 0)
     const faint = new Set(any && limit > 0 ? [...Array(numbers.count).keys()].filter((one) => numbers.pinned(one, pins) < limit) : [])
     look = {
-      ...tones, dark: theme === "dark", own: model.get("own"), pins, limit, faded: (head) => faint.has(head), faint: faint.size,
+      ...tones, dark: theme === "dark", own: model.get("own"), pins, limit, faded: (head) => faint.has(head) || numbers.left.has(head), faint: faint.size,
       full: table(colours, tones.ground, 1), pale: table(colours, tones.ground, 0.22), colours,
     }
     for (const [name, colour] of Object.entries(tones)) root.style.setProperty("--" + name, colour)
@@ -50,7 +50,8 @@ function render({ model, el }) {
   const controls = () => {
     const pins = look.pins.some((pin) => pin >= 0)
     const columns = numbers.columns.map((one) => [one.name, one.label])
-    choose(sort, [["", "layer and head"], ...(pins ? [["pinned", "attention at the pinned tokens"]] : []), ...columns], model.get("sort"))
+    const given = numbers.given ? [["given", numbers.given.label]] : []
+    choose(sort, [...given, ["", "layer and head"], ...(pins ? [["pinned", "attention at the pinned tokens"]] : []), ...columns], model.get("sort"))
     choose(palette, Object.keys(model.get("palettes")).map((name) => [name, name]), model.get("palette"))
     // A page that has a choice of its own gives one palette, and then there is none here.
     palette.parentElement.style.display = palette.options.length > 1 ? "" : "none"
@@ -139,7 +140,7 @@ function render({ model, el }) {
   }
 
   const sentence = (head) => {
-    const column = numbers.columns.find((one) => one.name === model.get("sort"))
+    const column = numbers.by(model.get("sort"))
     if (!column) return `Head ${numbers.name(head)}`
     const value = column.values[head]
     return `Head ${numbers.name(head)}: ${column.label} ${value === null ? "not computed" : `${plain(value)} ${column.unit}`}`
@@ -159,8 +160,9 @@ function render({ model, el }) {
   const drawHeads = () => {
     const whole = root.clientWidth || 900
     const wanted = model.get("sort")
-    const sorted = wanted !== "" && sort.value === wanted
-    order = numbers.order(sorted ? wanted : "", look.pins)
+    const known = sort.value === wanted
+    order = numbers.order(known ? wanted : "", look.pins)
+    const sorted = known && wanted !== "" && !(wanted === "given" && order.every((head, index) => head === index))
     // Beside the large head where both have room, else above it.
     const beside = whole >= 760
     const next = arranged(numbers, sorted, beside ? whole - 436 : whole, HIGH)
@@ -200,7 +202,7 @@ function render({ model, el }) {
     const exact = locked() >= 0 && numbers.exact.head === locked()
     Object.assign(base.dataset, {
       drawn: 1 + Number(base.dataset.drawn ?? 0), locked: locked() < 0 ? "" : numbers.name(locked()), exact, spots: placed.join(" "),
-      first: numbers.name(order[0]), faint: look.faint, pinned: look.pins.join(","), dark: look.dark,
+      first: numbers.name(order[0]), faint: look.faint, left: numbers.left.size, pinned: look.pins.join(","), dark: look.dark,
     })
   }
   const soon = () => {
@@ -337,7 +339,7 @@ function render({ model, el }) {
     else keys.remove()
     help.setAttribute("aria-expanded", String(open))
   })
-  const names = ["about", "data", "columns", "exact", "exact_of", "locked", "pinned", "sort", "least", "palette", "palettes", "theme", "own"]
+  const names = ["about", "data", "columns", "exact", "exact_of", "locked", "pinned", "sort", "given", "least", "palette", "palettes", "theme", "own"]
   for (const name of names) model.on("change:" + name, name === "data" ? heard : soon)
   let wide = 0
   const observer = new ResizeObserver(() => {

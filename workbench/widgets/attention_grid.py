@@ -18,6 +18,8 @@ from workbench.widgets.widget import Trait, Widget, notebook
 
 # Tokens along a side of what is sent of the locked head; the rest of a longer prompt follows by the window.
 WINDOW = 512
+# The sort of heads in an order from elsewhere.
+GIVEN = "given"
 HERE = Path(__file__).parent
 SEQUENTIAL = {
     name: {"light": list(one.light), "dark": list(one.dark)} for name, one in PALETTES.items() if one.kind == "sequential"
@@ -40,7 +42,14 @@ ATTENTION_GRID = Widget(
         Trait("locked", "int", -1, "The head that stands large, counted layer after layer; -1 for none."),
         Trait("window", "list", [0, 0], "The query and key from which on the locked head is wanted, in a long prompt."),
         Trait("pinned", "list", [-1, -1], "The pinned token that looks and the one looked at; -1 for none."),
-        Trait("sort", "text", "", "The column sorted by, 'pinned', or '' for layer and head."),
+        Trait("sort", "text", "", "The column sorted by, 'pinned', 'given', or '' for layer and head."),
+        Trait(
+            "given",
+            "dict",
+            {},
+            "An order of heads from elsewhere, for 'given' as sort: its label, the heads, and the column it is by or null; "
+            "other heads are faded and last.",
+        ),
         Trait("least", "float", 0.0, "Heads with less of the largest number at the pinned tokens than this share are faded."),
         Trait("palette", "text", "blues", "One of the palettes."),
         Trait("palettes", "dict", SEQUENTIAL),

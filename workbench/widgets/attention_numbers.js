@@ -19,6 +19,10 @@ class Numbers {
     this.most = Math.max(0, ...this.scales)
     this.hues = model.get("hues")
     this.columns = model.get("columns").filter((column) => column.values.length === this.count)
+    const given = model.get("given")
+    this.given = given.heads ? { ...given, heads: given.heads.filter((head) => head < this.count) } : null
+    this.left = new Set(this.given ? [...Array(this.count).keys()] : [])
+    for (const head of this.given?.heads ?? []) this.left.delete(head)
     this.exact = { head: -1, query: 0, key: 0, rows: 0, columns: 0, ...model.get("exact_of") }
     this.floats = floatsOf(model.get("exact"))
     if (this.floats.length !== this.exact.rows * this.exact.columns) this.exact.head = -1
@@ -67,15 +71,27 @@ class Numbers {
     return most
   }
 
-  // Heads from the first to the last: by layer, or by a column with the largest first and what is missing last.
+  by(sort) {
+    return sort === "given" ? this.given?.column : this.columns.find((one) => one.name === sort)
+  }
+
+  // Heads from the first to the last: by layer, as given, or by a column with the largest first and what is missing last.
   order(sort, pins) {
     const all = [...Array(this.count).keys()]
-    const column = this.columns.find((one) => one.name === sort)
+    if (sort === "given" && this.given) return this.asGiven(all)
+    const column = this.by(sort)
     let values = column?.values
     if (sort === "pinned" && (pins[0] >= 0 || pins[1] >= 0)) values = all.map((head) => this.pinned(head, pins))
     if (!values) return all
     const key = (head) => (values[head] === null ? -Infinity : column?.signed ? Math.abs(values[head]) : values[head])
     return all.sort((one, other) => key(other) - key(one) || one - other)
+  }
+
+  // Heads in the order of layers stay where they are, the others among them.
+  asGiven(all) {
+    const { heads, column } = this.given
+    const upwards = heads.every((head, at) => !at || head > heads[at - 1])
+    return !column && upwards ? all : [...heads, ...this.left]
   }
 }
 

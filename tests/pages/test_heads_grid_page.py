@@ -1,0 +1,99 @@
+"""All heads' attention on the page of heads in headless Chromium: made when asked for, tied to the table both ways."""
+
+import numpy as np
+import pytest
+
+from tests import families
+from tests.pages.conftest import EXPECT, open_dark, served
+from tests.pages.test_attention_page import drawn, spot, until
+from tests.pages.test_heads_page import COUNT, ROWS, SMALL, find, head
+from workbench.plots.hues import hue
+from workbench.store import Store
+from workbench.views.heads import Heads
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def url(tiny, jobs, views, tmp_path):
+    """The page, served; set to the tiny model and three pairs."""
+    from workbench.pages.heads import page
+
+    def session():
+        views.append(Heads(jobs, Store(tmp_path / "store"), model=tiny, task="custom", rows=ROWS, params=SMALL))
+        return page(views[-1])
+
+    with served(session) as made:
+        yield made
+
+
+@pytest.fixture
+def button():
+    """The button that says the page has loaded."""
+    return "Find heads"
+
+
+def show(tab):
+    find(tab)
+    assert tab.locator("canvas.base").count() == 0, "the grid is made when it is asked for"
+    tab.get_by_role("button", name="Show all attention").click()
+    tab.locator("canvas.base").wait_for(timeout=2 * EXPECT)
+    drawn(tab)
+
+
+def named(row):
+    return f"{row // families.HEADS}.{row % families.HEADS}"
+
+
+def test_a_row_locks_its_head_a_click_opens_it_and_the_table_orders_and_fades_them(tab, views):
+    show(tab)
+    view = views[-1]
+    drawn(tab, first=named(view.order[0]), left="0")
+    tab.locator("tbody tr").nth(1).click()
+    drawn(tab, locked=named(view.order[1]), exact="true")
+    other = view.order[5]
+    tab.locator("canvas.base").scroll_into_view_if_needed()
+    # What stands above may not move when a head is opened here, and it is shown as locked where it was clicked.
+    before = tab.locator("canvas.base").evaluate("canvas => canvas.getBoundingClientRect().top")
+    tab.locator("canvas.over").click(position=spot(tab, named(other)))
+    drawn(tab, locked=named(other), exact="true")
+    until(tab, lambda: view.head.head == divmod(other, families.HEADS))
+    tab.locator("tr.chosen td.name").filter(has_text=named(other)).wait_for(timeout=EXPECT)
+    assert tab.locator("canvas.base").evaluate("canvas => canvas.getBoundingClientRect().top") == pytest.approx(before, abs=2)
+    head(tab, "entropy").click()
+    drawn(tab, first=named(int(np.argmax(view.table.columns["entropy"].values))))
+    field = tab.get_by_label("Filter:")
+    field.fill("1.")
+    field.press("Enter")
+    drawn(tab, left=str(COUNT - families.HEADS), first=named(view.order[0]))
+    tab.get_by_text(f"Faded: the {COUNT - families.HEADS} heads").wait_for(timeout=EXPECT)
+    tab.locator("canvas.over").focus()
+    tab.keyboard.press("Escape")
+    until(tab, lambda: view.head.head is None)
+    drawn(tab, locked="")
+    tab.get_by_role("button", name="Hide all attention").click()
+    tab.locator("canvas.base").wait_for(state="hidden", timeout=EXPECT)
+
+
+def test_the_address_brings_the_grid_back_in_the_dark_with_the_heads_own_colours(tab, views):
+    tab.set_viewport_size({"width": 950, "height": 800})
+    show(tab)
+    tab.get_by_label("Weighted by values").click()
+    until(tab, lambda: views[-1].grid.grid is not None and views[-1].grid.grid.unit == "norm")
+    tab.locator("canvas.over").click(position=spot(tab, "2.1"))
+    tab.wait_for_function("location.search.includes('head=2.1')", timeout=EXPECT)
+    open_dark(tab)
+    tab.locator("canvas.base").wait_for(timeout=2 * EXPECT)
+    drawn(tab, locked="2.1", exact="true", dark="true")
+    assert views[-1].grid.weighted
+    tab.get_by_text("α‖vW_O‖").wait_for(timeout=EXPECT)
+    assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    find(tab)
+    swatch = tab.locator("tbody tr").filter(has_text="2.1").locator(".swatch").first
+    wanted = f"hsl({hue(2 * families.HEADS + 1)} 75% 68%)"
+    said = (
+        "(swatch, colour) => { const one = document.createElement('i'); one.style.color = colour; document.body.append(one); \
+        return [getComputedStyle(swatch).backgroundColor, getComputedStyle(one).color] }"
+    )
+    ground, colour = swatch.evaluate(said, wanted)
+    assert ground == colour
