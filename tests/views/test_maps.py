@@ -151,6 +151,11 @@ def test_heads_by_position_are_rows_the_largest_first_and_the_same_in_all_maps(v
     assert f'href="{escape(seen)}"' in words.locked(view)
     query = dict(parse_qsl(urlsplit(seen).query))
     assert (query["head"], query["pinned"]) == (".".join(map(str, view.cell[:2])), "4.")
+    view.params = {**view.params, "positions": "named"}
+    shown(view)
+    view.click(figure(view.map("relp")), {"curveNumber": 0, "x": 0, "y": 2})
+    assert "attention?" in words.locked(view)
+    assert "pinned" not in words.locked(view), "which token a named position is, is the prompt's own"
 
 
 def test_cells_of_the_stream_have_no_head_and_keys_are_shared(view):

@@ -102,16 +102,26 @@ def _links(view: Maps) -> str:
     found = []
     shared = scores is not None and group_of(scores, cell) is not None
     if cell.head is not None and not shared:
-        found.append(("See its attention", looking(view, (cell.layer, cell.head), on, cell.pos)))
+        found.append(("See its attention", looking(view, (cell.layer, cell.head), on, _token(view))))
         found.append(("All about this head", link("heads", view, {"head": f"{cell.layer}.{cell.head}"} | on)))
     if cell.pos is not None:
-        place = {"layer": str(cell.layer), "pos": str(cell.pos)} if view.prompt is not None else {"layer": str(cell.layer)}
+        token = None if view.prompt is None else _token(view)
+        place = {"layer": str(cell.layer)} | ({"pos": str(token)} if token is not None else {})
         found.append(("The residual stream here", link("residual", view, place | on)))
     exact = view.results.get("patch")
     if exact is not None and exact.origin is not None:
         place = {"result": exact.origin.key, "layer": str(cell.layer), "head": str(cell.head or 0)}
         found.append(("On the circuits page", link("circuits", view, {"method": "patch"} | place | on)))
     return " · ".join(f'<a href="{escape(to)}">{escape(title)}</a>' for title, to in found)
+
+
+def _token(view: Maps) -> int | None:
+    """Which token the position of the cell is; None where it has none, or a named one, which prompts have elsewhere."""
+    scores, pos = view.any, view.cell.pos
+    if pos is None or scores is None or "pos" not in scores.values.dims:
+        return None
+    # Named positions are called as in the task; a token with such a name stands in brackets.
+    return None if "END" in scores.values.token.values.tolist() else int(pos)
 
 
 def looks(view: Maps) -> str:
