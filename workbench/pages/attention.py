@@ -82,7 +82,7 @@ class AttentionPage(Shell):
         view.param.watch(lambda *_: self._draw(), "grid")
         view.param.watch(lambda *_: self._draw_head(), ["head", "exact"])
         addressed = ["model", "task", "options", "source", "text", "prompt", "of", "weighted", "grid", "head"]
-        addressed += ["pinned", "sort", "palette", "own", "least"]
+        addressed += ["pinned", "sort", "own", "least"]
         view.param.watch(lambda *_: self._address(), addressed)
         self.page.param.watch(lambda *_: self._draw(), "dark_theme")
 
