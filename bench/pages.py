@@ -93,8 +93,11 @@ def _replaced(tab: Any, url: str, repeats: int) -> dict[str, Any]:
     _until(lambda: int(canvas.evaluate("each => each.dataset.edges ?? 0")) > 0)
     nodes, edges = [], []
     for _ in range(repeats):
+        # To the next head above: MLPs and the logits stand between them.
         canvas.focus()
         canvas.press("ArrowUp")
+        while not (canvas.evaluate("each => each.dataset.at ?? ''")).startswith("a"):
+            canvas.press("ArrowUp")
         canvas.press("Enter")
         tab.get_by_text("Attention in layer").first.wait_for()
         nodes += [_answered(tab, "Zero"), _answered(tab, "Mean")]

@@ -4,6 +4,7 @@ import re
 from statistics import mean, median, stdev
 from typing import Any
 
+from bench.app_tables import app_lines
 from bench.learning_tables import learning_lines, regime_table
 
 
@@ -65,7 +66,7 @@ def edge_lines(figures: dict[str, Any]) -> list[str]:
             f"| q, k and v composition of {row['pairs']:,} pairs of heads, whole and by component | under 10 s and 0.5 GB | "
             f"**{median(row['seconds']):.1f} s**, {row['bytes'] / 1e9:.2f} GB |"
         )
-    lines += learning_lines(figures)
+    lines += learning_lines(figures) + app_lines(figures)
     for row in figures.get("forecasts", []):
         lines.append(
             f"| memory of `eap` at an 8B model's width, {row['layers']} of 32 layers, 8 × 32 tokens, bfloat16 | forecast "
