@@ -86,7 +86,7 @@ class HeadsPage(Shell):
         view.param.watch(lambda *_: self.table.show(self.theme), arranged)
         view.head.param.watch(lambda *_: self._draw(), "head")
         view.grid.param.watch(lambda *_: (self.table.show(self.theme), self._address()), ["grid", "status"])
-        view.grid.param.watch(lambda *_: self._address(), ["weighted", "pinned", "sort", "palette", "own", "least"])
+        view.grid.param.watch(lambda *_: self._address(), ["weighted", "pinned", "sort", "own", "least"])
         looked = view.head.attention
         looked.param.watch(lambda *_: self._draw_head(), ["scores", "status", "prompt", "prompts", "of"])
         view.head.writes.param.watch(lambda *_: self._draw_head(), ["readout", "status"])
