@@ -137,7 +137,7 @@ class HeadsPage(Shell):
         scores = view.map
         made = None if scores is None else finished(scores, self.theme, self._width(self._halved))
         chosen = view.head.head if made is not None else None
-        self.map.show(made, scores, view.rows, frames(made.figure, *chosen) if chosen else [])
+        self.map.show(made, scores, view.rows, frames=frames(made.figure, *chosen) if chosen else [])
         self.head.tell(self.theme)
 
     def _tell_baseline(self) -> None:
