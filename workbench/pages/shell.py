@@ -25,7 +25,7 @@ from workbench.views.working import Notice, Working
 
 log = logging.getLogger(__name__)
 
-TICK = 350
+TICK = 200
 LONGEST_NOTICE = 700
 # With less left for the page when it opens, the form gives way; its button brings it back.
 NARROW = 560
