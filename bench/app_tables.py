@@ -34,8 +34,8 @@ def app_lines(figures: dict[str, Any]) -> list[str]:
             f"| an edge replaced on the page, likewise | under 1.5 s | **{median(row['edge_s']):.2f} s**, slowest "
             f"{max(row['edge_s']):.2f} s |",
             f"| two maps of other prompts, `{name}`, beyond the model's own time | under 1 s | "
-            f"**{median(row['mapped_s']) - median(row['own_s']):.2f} s** ({median(row['mapped_s']):.2f} s in all); of one prompt "
-            f"of them {median(row['prompt_s']):.2f} s |",
+            f"**{median(row['mapped_s']) - median(row['own_s']):.2f} s** ({median(row['mapped_s']):.2f} s in all); of one "
+            f"prompt of them {median(row['prompt_s']):.2f} s |",
         ]
     if "load" in figures:
         lines.append(_load(figures["load"]))
