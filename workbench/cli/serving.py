@@ -73,7 +73,7 @@ def command(asked: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
 def _files(only: str) -> dict[str, Path]:
     """The launchers to serve, by name."""
     # Beside the package in a checkout, in it where it was installed from a wheel.
-    apps = next((folder for folder in (ROOT / "apps", PAGES.parent / "apps") if (folder / "index.py").is_file()), None)
+    apps = next((folder for folder in (ROOT / "apps", PAGES.parent / "apps") if (folder / "circuits.py").is_file()), None)
     if apps is None:
         raise BadInput(f"serve must be run from a checkout, beside the folder apps/; got none at {ROOT / 'apps'}.")
     files = {file.stem: file for file in sorted(apps.glob("*.py"))}
