@@ -12,7 +12,7 @@ demo: $(VENV)/.core
 	$(BIN)/workbench demo
 
 test: $(VENV)/.all
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 serve: $(VENV)/.app
 	$(BIN)/workbench serve --show

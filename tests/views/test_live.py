@@ -81,10 +81,9 @@ def test_runs_are_recorded_as_soon_as_a_place_is_looked_at(view, models, monkeyp
     models.unload("tiny:repeat")
     view.pick("m0")
     assert not view.ablation._ready.live, "no model is loaded for a look"
-    view.jobs.models.take("tiny:repeat")
-    view.pick("m0")
+    view.pick("a1.h0")
     job = view.ablation._ready._job
-    assert job.wait(20)
+    assert job.wait(20), "for attention it is"
     assert [base.metric for base in runs._kept.values()] == ["logit_diff"]
     view.replace("m0", "zero")
     settle(view)

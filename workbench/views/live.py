@@ -64,10 +64,14 @@ class Live(param.Parameterized):
             self.check(place)
         self.place = place
 
-    def prepare(self) -> None:
-        """Have the runs that answers start from recorded while a person still thinks, where the model is loaded anyway."""
+    def prepare(self, loading: bool = False) -> None:
+        """Have the runs that answers start from recorded while a person still thinks, where the model is loaded anyway.
+
+        Args:
+            loading: The model is being loaded, for something that was asked just before.
+        """
         asked, circuit = self._question, self._circuit
-        if self.unavailable or asked is None or circuit is None or asked.placed not in self._models:
+        if self.unavailable or asked is None or circuit is None or not (loading or asked.placed in self._models):
             return
         metric, graph = _metric(circuit), graph_from(circuit)
 

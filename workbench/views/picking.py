@@ -42,7 +42,7 @@ class Picking(Asking):
             self.choose(cell)
         # After the attention, which is seen at once.
         if place:
-            self.ablation.prepare()
+            self.ablation.prepare(loading=self.attention.live)
 
     def replace(self, place: str, by: str) -> None:
         """Replace a node or edge of the Circuit shown; a BadInput becomes a notice."""
