@@ -21,7 +21,7 @@ ORDER = [
     ("stacking",),
     ("pairs",),
     ("models",),
-    ("sites",),
+    ("sites", "batches"),
     ("hooks",),
     ("metrics", "unembed"),
     ("sweep", "rules", "graph"),

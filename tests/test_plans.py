@@ -8,14 +8,14 @@ import pytest
 
 from tests.conftest import toy_pairs
 from tests.test_contract import ASKED, NAMING, WORDY
-from workbench import sweep
+from workbench import batches, sweep
 from workbench.methods import METHODS
 from workbench.plans import PLANS, planned
 
 # Beside the parameters of the contract, those that change what is run.
 MORE = {
     "patch": [{"by": ("layer", "head", "pos")}, {"by": "head"}, {"direction": "noise", "sites": ("q", "z")}],
-    "atp": [{"sites": ("q", "k"), "qk_correction": True}],
+    "atp": [{"sites": ("q", "k"), "qk_correction": True}, {"replacement": "mean"}],
     "atp_star": [{"graddrop": False, "qk_correction": False}],
     "dla": [{"of": "difference"}],
     "stream": [{"of": "difference"}],
@@ -76,6 +76,7 @@ def counting(model):
 @pytest.mark.parametrize(("name", "asked"), CASES, ids=[f"{name} {asked}" for name, asked in CASES])
 def test_a_method_takes_the_passes_that_were_planned(name, asked, model_of, wordy_of, lenient, monkeypatch):
     monkeypatch.setitem(sweep.TOKENS, "cpu", 24 if name == "patch" else 1024)
+    monkeypatch.setitem(batches.TOKENS, "cpu", 24)
     # Random models do no task: there is no gap to divide by.
     monkeypatch.setattr("workbench.edges.measure.checked_gap", lambda *_: 1.0)
     model = (wordy_of if name in WORDY else model_of)("llama")

@@ -12,13 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from workbench.batches import halving
 from workbench.effects import mean_of
 from workbench.errors import BadInput
 from workbench.hooks import check_finite, end_logits, hooked, read, stepping_in, writing
 from workbench.pairs import Pairs
 from workbench.rules import NORMS
 from workbench.sites import Site, hook_point
-from workbench.sweep import halving
 
 # How far off the model's logits may come out when all of it counts as relevant, in shares of the largest.
 TOLERANCE = 1e-2

@@ -14,7 +14,20 @@ class BadInput(ValueError):
 
 
 class NotFinite(BadInput):
-    """A NaN or an infinity turned up in a model's activations or logits."""
+    """A NaN or an infinity turned up in a model's activations or logits.
+
+    Args:
+        said: The message, with '{prompt}' for the number of the prompt, if there is one.
+        prompt: That prompt, from 0, of those that were run.
+    """
+
+    def __init__(self, said: str, prompt: int | None = None):
+        super().__init__(said if prompt is None else said.format(prompt=prompt + 1))
+        self._said, self._prompt = said, prompt
+
+    def counted_from(self, first: int) -> "NotFinite":
+        """The same, where the prompts that were run are those from `first` on."""
+        return self if self._prompt is None else NotFinite(self._said, first + self._prompt)
 
 
 def one_of(what: str, value: object, allowed: Iterable[object]) -> None:

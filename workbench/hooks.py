@@ -198,6 +198,7 @@ def check_finite(activations: Mapping[Site, Tensor], logits: Tensor) -> None:
 
 def _not_finite(where: str, prompt: int) -> NotFinite:
     return NotFinite(
-        f"activations must be finite; got a NaN or an infinity at {where}, prompt {prompt + 1}. Load the model with a wider "
-        "dtype (dtype='float32'), or check its weights."
+        f"activations must be finite; got a NaN or an infinity at {where}, prompt {{prompt}}. Load the model with a wider "
+        "dtype (dtype='float32'), or check its weights.",
+        prompt,
     )

@@ -64,6 +64,11 @@ class Pairs:
         one_length = bool((self.lengths == self.lengths[0]).all())
         return one_length and all(bool((where == where[0]).all()) for where in self.positions.values())
 
+    def part(self, rows: slice) -> "Pairs":
+        """Some of the pairs in a row."""
+        prompts = range(*rows.indices(len(self)))
+        return self if len(prompts) == len(self) else self.select(prompts)
+
     def select(self, prompts: Sequence[int]) -> "Pairs":
         """Some of the pairs, by index."""
         index = torch.as_tensor(list(prompts))

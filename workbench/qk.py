@@ -14,20 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.effects import Plan
 from workbench.errors import BadInput
-from workbench.hooks import end_logits, hooked
+from workbench.hooks import hooked
 from workbench.sites import Site, n_heads
 
 # What is read at the base run, with the metric's gradient at the pattern.
 READ = ("pattern", "scores")
-
-
-def rotated_of(model: Any, tokens: Tensor, asked: Plan) -> "rotated":
-    """Queries and keys of one run without gradients."""
-    with rotated(model) as seen, torch.no_grad():
-        end_logits(model, tokens, asked.end)
-    return seen
+# What a correction keeps in all, of both runs.
+CORRECTED = ("q", "k", "pattern", "scores", "q", "k")
 
 
 def correction(

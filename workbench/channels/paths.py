@@ -12,12 +12,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from workbench.batches import halving
 from workbench.channels.evidence import Bench
 from workbench.channels.weights import SLOTS
 from workbench.errors import one_of
 from workbench.hooks import Enough, end_logits, hooked, stepping_in, writing
 from workbench.sites import Site, hook_point
-from workbench.sweep import halving, tokens_at_once
+from workbench.sweep import tokens_at_once
 from workbench.unembed import scale_of
 
 # Tokens in one pass through an attention layer.

@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from workbench.batches import halving
 from workbench.errors import BadInput
 from workbench.hooks import Enough, end_logits, hooked, stepping_in
 from workbench.metrics import Answers, logit_diff
 from workbench.models.memory import as_many
 from workbench.sites import Site, hook_point
-from workbench.sweep import Run, bytes_per_token, halving, prefix_cache
+from workbench.sweep import Run, bytes_per_token, prefix_cache
 
 # Which variants, which prompts -> the context in which END says what they say, a row per variant and prompt.
 Change = Callable[[slice, Int[Tensor, "row"]], AbstractContextManager]

@@ -17,11 +17,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench import progress
+from workbench.batches import halving
 from workbench.edges.run import Circuits
 from workbench.graph import Graph
 from workbench.hooks import end_logits, hooked, stepping_in
 from workbench.sites import Site, hook_point
-from workbench.sweep import TOKENS, halving, prefix_cache, tokens_at_once
+from workbench.sweep import TOKENS, prefix_cache, tokens_at_once
 from workbench.unembed import unembedded
 
 

@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from workbench import progress
+from workbench.batches import halving
 from workbench.edges.blocks import blocks, bytes_kept
 from workbench.edges.contributions import Contributions
 from workbench.edges.wiring import Stream, Wiring, Writes
@@ -31,7 +32,7 @@ from workbench.metrics import answers_of, metric_named
 from workbench.models.memory import free_memory, gigabytes
 from workbench.pairs import Pairs
 from workbench.sites import Site, hook_point
-from workbench.sweep import Run, first_difference, halving, prefix_cache
+from workbench.sweep import Run, first_difference, prefix_cache
 
 Ablation = Literal["corrupt", "mean", "zero"]
 

@@ -1,7 +1,7 @@
 """What patching and its approximations are asked, checked: which run is the base, and what replaces what."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -43,6 +43,17 @@ class Plan:
     replacement: str
     normalise: bool
     seed: int
+
+    def part(self, rows: slice) -> "Plan":
+        """The same of some prompts in a row."""
+        return replace(
+            self,
+            pairs=self.pairs.part(rows),
+            base=self.base[rows],
+            other=self.other[rows],
+            end=self.end[rows],
+            slots=self.slots.part(rows),
+        )
 
 
 def plan(
@@ -108,12 +119,12 @@ def answers(plan: Plan, clean_logits: Float[Tensor, "batch vocab"]) -> Answers:
     return answers_of(plan.pairs, clean_logits.device, clean_logits)
 
 
-def replacing(plan: Plan, base: Mapping[Site, Tensor], other: Mapping[Site, Tensor]) -> dict[Site, Tensor]:
+def replacing(plan: Plan, other: Mapping[Site, Tensor]) -> dict[Site, Tensor]:
     """What is put in at each site: the other run's activation, or zeros, or a mean or a resample of the other run's."""
     if plan.replacement == "other":
         return dict(other)
     if plan.replacement == "zero":
-        return {site: torch.zeros_like(value) for site, value in base.items()}
+        return {site: torch.zeros_like(value) for site, value in other.items()}
     if plan.replacement == "mean":
         return {site: mean_of(plan.pairs, value) for site, value in other.items()}
     order = order_of_others(len(plan.pairs), plan.seed)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
+from workbench.batches import in_batches, prompts_at_once
 from workbench.effects import (
     Axis,
     Direction,
@@ -14,18 +14,18 @@ from workbench.effects import (
     Positions,
     Replacement,
     all_sites,
-    answers,
     as_scores,
     attribute,
+    differentiated,
     on_grid,
     plan,
 )
 from workbench.errors import BadInput
-from workbench.hooks import read_with_grad
+from workbench.hooks import read
 from workbench.methods.method import Method
 from workbench.metrics import MetricName
 from workbench.pairs import Pairs
-from workbench.qk import READ, correction, rotated, rotated_of
+from workbench.qk import CORRECTED, READ, correction, rotated
 from workbench.result import Scores
 from workbench.sites import SiteName
 
@@ -72,7 +72,7 @@ def run(
         BadInput: When a parameter is none of these, or the correction cannot be had for this model or replacement.
     """
     asked = plan(model, pairs, sites, by, positions, metric, direction, replacement, normalise, seed)
-    arrays, clean, corrupt, _ = attribute(model, asked)
+    arrays, clean, corrupt = attribute(model, asked)
     if qk_correction:
         arrays.update(_corrected(model, asked))
     gathered = {site: on_grid(asked, array) for site, array in arrays.items()}
@@ -87,12 +87,17 @@ def _corrected(model: Any, asked: Plan) -> dict[str, Float[np.ndarray, "layer po
     if asked.replacement != "other":
         raise BadInput(f"qk_correction must have replacement='other'; got {asked.replacement!r}.")
 
-    def metric(logits: Tensor) -> Tensor:
-        return asked.metric.measure(logits, answers(asked, logits.detach()))
+    def of(rows: slice) -> dict[str, Float[np.ndarray, "layer pos head prompt"]]:
+        part = asked.part(rows)
+        with rotated(model) as other_qk:
+            other_logits, _ = read(model, part.other, part.end, [])
+        with rotated(model) as base_qk:
+            base, gradients, _, _ = differentiated(model, part, all_sites(model, READ), other_logits)
+        return correction(model, wanted, base, gradients, base_qk, other_qk)
 
-    with rotated(model) as base_qk:
-        _, base, gradients = read_with_grad(model, asked.base, asked.end, all_sites(model, READ), metric)
-    return correction(model, wanted, base, gradients, base_qk, rotated_of(model, asked.other, asked))
+    most = prompts_at_once(model, asked.pairs, CORRECTED, gradient=True)
+    parts = in_batches(of, len(asked.pairs), most, "Query-key correction")
+    return {site: np.concatenate([part[site] for part in parts], -1) for site in wanted}
 
 
 METHOD = Method("atp", TITLE, "Nanda 2023; Kramár et al. 2024, arXiv:2403.00745", run)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from workbench.batches import in_batches, prompts_at_once
 from workbench.effects import Axis, Direction, Plan, Positions, all_sites, answers, as_scores, contract, on_grid, plan
 from workbench.errors import BadInput
 from workbench.hooks import check_finite, end_logits, hooked, probing, read
@@ -15,7 +16,7 @@ from workbench.methods.method import Method
 from workbench.metrics import MetricName
 from workbench.pairs import Pairs
 from workbench.progress import track
-from workbench.qk import correction, rotated
+from workbench.qk import CORRECTED, correction, rotated
 from workbench.result import Scores
 from workbench.sites import Site, SiteName, hook_point
 
@@ -63,21 +64,29 @@ def run(
     if graddrop and model.cfg.n_layers < 2:
         raise BadInput(f"graddrop must have a model of at least 2 layers; got {model.cfg.n_layers}. Use graddrop=False.")
     asked = plan(model, pairs, sites, by, positions, metric, direction, "other", False, 0)
-    passes = _Passes(model, asked, tuple(name for name in ("q", "k") if qk_correction and name in asked.sites))
-    signed = passes.effects(None)
-    if graddrop:
+    corrected = tuple(name for name in ("q", "k") if qk_correction and name in asked.sites)
+
+    def of(rows: slice) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], Tensor, Tensor]:
+        passes = _Passes(model, asked.part(rows), corrected)
+        signed = passes.effects(None)
+        if not graddrop:
+            return signed, {site: np.abs(effect) for site, effect in signed.items()}, passes.clean, passes.corrupt
         layers = range(model.cfg.n_layers)
         dropped = [passes.effects(layer) for layer in track(layers, "AtP*: backward passes")]
         scores = {site: sum(np.abs(each[site]) for each in dropped) / (len(dropped) - 1) for site in asked.sites}
-    else:
-        scores = {site: np.abs(effect) for site, effect in signed.items()}
+        return signed, scores, passes.clean, passes.corrupt
+
+    most = prompts_at_once(model, pairs, (*asked.sites, *(CORRECTED if corrected else ())), gradient=True)
+    parts = in_batches(of, len(pairs), most, "AtP*")
+    signed, scores = ({site: np.concatenate([part[at][site] for part in parts], -1) for site in asked.sites} for at in (0, 1))
+    clean, corrupt = (torch.cat([part[at] for part in parts]) for at in (2, 3))
     notes = {
-        "correction": "query-key" if passes.corrected else "none",
+        "correction": "query-key" if corrected else "none",
         "graddrop": f"mean over the {model.cfg.n_layers - 1} layers that are not the place's own" if graddrop else "none",
     }
-    told = as_scores(model, asked, TITLE, scores, passes.clean, passes.corrupt, notes)
+    told = as_scores(model, asked, TITLE, scores, clean, corrupt, notes)
     sign = "magnitudes: 0 no effect, larger matters more; the part 'signed' says whether it helps or hurts"
-    kept = as_scores(model, asked, TITLE, signed, passes.clean, passes.corrupt, notes).values
+    kept = as_scores(model, asked, TITLE, signed, clean, corrupt, notes).values
     return told.replace(parts={**told.parts, "signed": kept}, notes={**told.notes, "sign": sign})
 
 

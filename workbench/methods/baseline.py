@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+from jaxtyping import Float
+from torch import Tensor
 
+from workbench.batches import in_batches, prompts_at_once
 from workbench.hooks import read
 from workbench.methods.method import Method
-from workbench.metrics import MetricName, answers_of, is_right, log_prob, metric_named, rank
+from workbench.metrics import Answers, Logits, MetricName, PerPrompt, answers_of, is_right, log_prob, metric_named, rank
 from workbench.pairs import Pairs
 from workbench.result import Scores
 
@@ -34,22 +37,20 @@ def run(model: Any, pairs: Pairs, *, metric: MetricName = "logit_diff") -> Score
         BadInput: When there is no such metric.
     """
     measured = metric_named(metric)
-    reference, values, right, ranks, probabilities = None, [], [], [], []
-    for tokens in (pairs.clean, pairs.corrupt):
-        logits, _ = read(model, tokens.to(model.cfg.device), pairs.end, [])
-        reference = logits if reference is None else reference
-        compared = answers_of(pairs, logits.device, reference)
-        values.append(measured.measure(logits, compared))
-        right.append(is_right(logits, compared))
-        ranks.append(rank(logits, compared))
-        probabilities.append(log_prob(logits, compared).exp())
+
+    def of(rows: slice) -> Float[Tensor, "measure run batch"]:
+        part = pairs.part(rows)
+        runs = [read(model, tokens.to(model.cfg.device), part.end, [])[0] for tokens in (part.clean, part.corrupt)]
+        compared = answers_of(part, runs[0].device, runs[0])
+        found = [[measure(logits, compared) for logits in runs] for measure in (measured.measure, is_right, rank, _probability)]
+        return torch.stack([torch.stack(each) for each in found])
+
+    parts = in_batches(of, len(pairs), prompts_at_once(model, pairs), TITLE)
     coords = {"run": ["clean", "corrupt"], "prompt": np.arange(len(pairs))}
-    made = xr.DataArray(torch.stack(values).double().cpu().numpy(), dims=("run", "prompt"), coords=coords)
-    found = {"right": right, "rank": ranks, "probability": probabilities}
-    parts = {
-        name: xr.DataArray(torch.stack(each).double().cpu().numpy(), dims=("run", "prompt"), coords=coords)
-        for name, each in found.items()
-    }
+    made, *found = (
+        xr.DataArray(each, dims=("run", "prompt"), coords=coords) for each in torch.cat(parts, -1).double().cpu().numpy()
+    )
+    parts = dict(zip(("right", "rank", "probability"), found, strict=True))
     correct = parts["right"]
     notes = {
         "sign": "+ prefers the right answer",
@@ -59,6 +60,10 @@ def run(model: Any, pairs: Pairs, *, metric: MetricName = "logit_diff") -> Score
     if warning:
         notes["warning"] = warning
     return Scores(title=TITLE, unit=measured.unit, values=made, parts=parts, notes=notes)
+
+
+def _probability(logits: Logits, answers: Answers) -> PerPrompt:
+    return log_prob(logits, answers).exp()
 
 
 def _warning(values: np.ndarray, accuracy: float, metric: str) -> str | None:

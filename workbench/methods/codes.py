@@ -8,6 +8,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from workbench.batches import in_batches, prompts_at_once
 from workbench.effects import all_sites
 from workbench.errors import BadInput, at_least, one_of
 from workbench.hooks import read
@@ -95,14 +96,18 @@ def run(
 def _outputs(model: Any, tokens: Int[Tensor, "batch pos"], pairs: Pairs, at: str) -> Float[Tensor, "batch layer head d_head"]:
     """Every head's output of every prompt, on the CPU."""
     device, sites = model.cfg.device, all_sites(model, ["z"])
-    _, kept = read(model, tokens.to(device), pairs.end.to(device), sites)
-    rows, end = torch.arange(len(pairs), device=device), pairs.end.to(device)
-    if at == "end":
-        found = [kept[site][rows, end] for site in sites]
-    else:
-        real = (torch.arange(tokens.shape[1]) < pairs.lengths.unsqueeze(1)).to(device)[..., None, None]
-        found = [(kept[site] * real).sum(1) / real.sum(1) for site in sites]
-    return torch.stack(found, 1).float().cpu()
+
+    def of(rows: slice) -> Float[Tensor, "batch layer head d_head"]:
+        end = pairs.end[rows].to(device)
+        _, kept = read(model, tokens[rows].to(device), end, sites)
+        if at == "end":
+            found = [kept[site][torch.arange(len(end), device=device), end] for site in sites]
+        else:
+            real = (torch.arange(tokens.shape[1]) < pairs.lengths[rows].unsqueeze(1)).to(device)[..., None, None]
+            found = [(kept[site] * real).sum(1) / real.sum(1) for site in sites]
+        return torch.stack(found, 1).float().cpu()
+
+    return torch.cat(in_batches(of, len(pairs), prompts_at_once(model, pairs, ("z",)), "Reading the heads' outputs"))
 
 
 class Autoencoder:

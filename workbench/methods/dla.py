@@ -8,6 +8,7 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
+from workbench.batches import in_batches, prompts_at_once
 from workbench.errors import one_of
 from workbench.hooks import hooked, read
 from workbench.methods.method import Method
@@ -64,16 +65,24 @@ def run(
 
 def _shares(model: Any, pairs: Pairs, tokens: Tensor, by: str) -> tuple[Tensor, tuple[str, ...], dict[str, Any]]:
     """The shares on these prompts, the dims and what is along them."""
-    written = _Written(model, pairs, tokens.to(model.cfg.device))
-    heads, bias, mlps = written.heads(), written.attention_bias(), written.mlps()
-    layers = np.arange(heads.shape[0])
+    layers, heads = range(model.cfg.n_layers), np.arange(model.cfg.n_heads)
+
+    def of(rows: slice) -> Float[Tensor, "*any batch"]:
+        written = _Written(model, pairs.part(rows), tokens[rows].to(model.cfg.device))
+        heads, bias, mlps = written.heads(), written.attention_bias(), written.mlps()
+        if by == "head":
+            return heads
+        return torch.stack([heads.sum(1) + bias, mlps], 1) if by == "layer" else written.components(heads, bias, mlps)
+
+    most = prompts_at_once(model, pairs, ("z", "attn_out", "mlp_out"))
+    values = torch.cat(in_batches(of, len(pairs), most, TITLE), -1)
     if by == "head":
-        return heads, ("layer", "head", "prompt"), {"layer": layers, "head": np.arange(heads.shape[1])}
+        return values, ("layer", "head", "prompt"), {"layer": np.array(layers), "head": heads}
     if by == "layer":
-        values = torch.stack([heads.sum(1) + bias, mlps], 1)
-        return values, ("layer", "part", "prompt"), {"layer": layers, "part": ["attention", "MLP"]}
-    values, names = written.components(heads, bias, mlps)
-    return values, ("component", "prompt"), {"component": names}
+        return values, ("layer", "part", "prompt"), {"layer": np.array(layers), "part": ["attention", "MLP"]}
+    last = ("bias", "MLP")
+    names = [name for layer in layers for name in (*(f"L{layer}H{head}" for head in heads), *(f"L{layer} {of}" for of in last))]
+    return values, ("component", "prompt"), {"component": ["embedding", *names, "constant"]}
 
 
 class _Written:
@@ -131,17 +140,16 @@ class _Written:
     def mlps(self) -> Float[Tensor, "layer batch"]:
         return torch.stack([self._share(self._at_end(Site("mlp_out", layer))) for layer in range(self.model.cfg.n_layers)])
 
-    def components(self, heads: Tensor, bias: Tensor, mlps: Tensor) -> tuple[Float[Tensor, "component batch"], list[str]]:
-        """Every term of the sum, and its name."""
+    def components(self, heads: Tensor, bias: Tensor, mlps: Tensor) -> Float[Tensor, "component batch"]:
+        """Every term of the sum: the embedding; heads, bias and MLP of each layer; the constant."""
         norm = self.model.ln_final
         constant = self.bias.clone()
         if not norm.uses_rms_norm and norm.bias is not None:
             constant = constant + self.direction @ norm.bias.detach()
-        terms, names = [self._share(self._at_end(Site("resid_pre", 0)))], ["embedding"]
+        terms = [self._share(self._at_end(Site("resid_pre", 0)))]
         for layer in range(heads.shape[0]):
             terms += [*heads[layer], bias[layer], mlps[layer]]
-            names += [*(f"L{layer}H{head}" for head in range(heads.shape[1])), f"L{layer} bias", f"L{layer} MLP"]
-        return torch.stack([*terms, constant]), [*names, "constant"]
+        return torch.stack([*terms, constant])
 
 
 class _keeping_post_norms:

@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+from jaxtyping import Float
+from torch import Tensor
 
+from workbench.batches import in_batches, prompts_at_once
 from workbench.hooks import read
 from workbench.methods.method import Method
 from workbench.metrics import MetricName, answers_of, metric_named
@@ -35,16 +38,20 @@ def run(model: Any, pairs: Pairs, *, metric: MetricName = "logit_diff") -> Curve
     measured = metric_named(metric)
     layers = model.cfg.n_layers
     sites = [*(Site("resid_pre", layer) for layer in range(layers)), Site("resid_post", layers - 1)]
-    rows, end = torch.arange(len(pairs)), pairs.end
-    compared, series = None, []
-    for tokens in (pairs.clean, pairs.corrupt):
-        logits, kept = read(model, tokens.to(model.cfg.device), end, sites)
-        compared = compared or answers_of(pairs, logits.device, logits)
-        with torch.no_grad():
-            streams = torch.stack([kept[site][rows, end] for site in sites])
-            values = [measured.measure(unembedded(model, stream), compared) for stream in streams]
-        series.append(torch.stack(values).double().cpu().numpy())
-    per_prompt = np.stack(series)
+
+    def of(rows: slice) -> Float[Tensor, "series layer batch"]:
+        part = pairs.part(rows)
+        compared, series = None, []
+        for tokens in (part.clean, part.corrupt):
+            logits, kept = read(model, tokens.to(model.cfg.device), part.end, sites)
+            compared = compared or answers_of(part, logits.device, logits)
+            with torch.no_grad():
+                streams = [kept[site][torch.arange(len(part)), part.end] for site in sites]
+                series.append(torch.stack([measured.measure(unembedded(model, stream), compared) for stream in streams]))
+        return torch.stack(series)
+
+    most = prompts_at_once(model, pairs, ("resid_pre",))
+    per_prompt = torch.cat(in_batches(of, len(pairs), most, TITLE), -1).double().cpu().numpy()
     error = per_prompt.std(-1, ddof=1) / np.sqrt(len(pairs)) if len(pairs) > 1 else np.zeros(per_prompt.shape[:-1])
     mean = per_prompt.mean(-1)
 

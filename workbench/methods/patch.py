@@ -73,7 +73,7 @@ def run(
     base_values = asked.metric.measure(base.logits, compared)
     other_values = asked.metric.measure(other.logits, compared)
     clean, corrupt = (other_values, base_values) if direction == "denoise" else (base_values, other_values)
-    puts = replacing(asked, base.kept, other.kept)
+    puts = replacing(asked, other.kept)
     # Only the other prompt is known to agree with the base run before the first token that differs.
     same_before = first_difference(pairs) if replacement == "other" else first_difference(pairs) * 0
     arrays = {site: np.full(grid_shape(model, asked, site), np.nan) for site in asked.sites}

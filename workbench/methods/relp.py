@@ -54,7 +54,7 @@ def run(
     """
     asked = plan(model, pairs, sites, by, positions, metric, direction, replacement, normalise, seed)
     with relevance(model, (rules,) if isinstance(rules, str) else tuple(rules)):
-        arrays, clean, corrupt, _ = attribute(model, asked)
+        arrays, clean, corrupt = attribute(model, asked)
     gathered = {site: on_grid(asked, array) for site, array in arrays.items()}
     return as_scores(model, asked, TITLE, gathered, clean, corrupt, {"rules": ", ".join(rules)})
 

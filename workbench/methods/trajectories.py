@@ -8,6 +8,7 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
+from workbench.batches import in_batches, prompts_at_once
 from workbench.errors import at_least, one_of, within
 from workbench.hooks import read
 from workbench.methods.method import Method
@@ -92,10 +93,14 @@ def _of_tokens(model: Any, pairs: Pairs, prompt: int, of: str) -> Float[Tensor, 
 
 
 def _of_ends(model: Any, pairs: Pairs, of: str) -> Float[Tensor, "row batch d_model"]:
-    tokens = (pairs.clean if of == "clean" else pairs.corrupt).to(model.cfg.device)
-    _, kept = read(model, tokens, pairs.end, _sites(model))
-    rows = torch.arange(len(pairs), device=tokens.device)
-    return torch.stack([kept[site][rows, pairs.end.to(tokens.device)] for site in _sites(model)]).double()
+    tokens, end = pairs.clean if of == "clean" else pairs.corrupt, pairs.end.to(model.cfg.device)
+
+    def ends(rows: slice) -> Float[Tensor, "row batch d_model"]:
+        _, kept = read(model, tokens[rows].to(end.device), end[rows], _sites(model))
+        return torch.stack([kept[site][torch.arange(len(end[rows])), end[rows]] for site in _sites(model)])
+
+    most = prompts_at_once(model, pairs, ("resid_pre",))
+    return torch.cat(in_batches(ends, len(pairs), most, "Reading the streams"), 1).double()
 
 
 def principal(

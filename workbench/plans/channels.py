@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from workbench.batches import in_pass, kept
 from workbench.channels.paths import variants_at_once as through_attention
 from workbench.channels.recall import ALPHAS, TRIED
 from workbench.channels.trials import variants_at_once
@@ -12,7 +13,7 @@ from workbench.errors import BadInput, whole_numbers
 from workbench.methods.channel_map import AT_ONCE, AXES
 from workbench.methods.list_recall import prompts_of, shortest, spread
 from workbench.pairs import Pairs, encode
-from workbench.plans.work import Work, in_pass, kept, parts_of, total
+from workbench.plans.work import Work, parts_of, total
 from workbench.tasks.laundry_list import FEWEST, MOST
 
 Params = Mapping[str, Any]

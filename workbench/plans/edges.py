@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from workbench import select
+from workbench.batches import in_pass
 from workbench.edges.blocks import blocks, bytes_kept, bytes_learned, bytes_per_row, learned_at_once
 from workbench.edges.estimate import HELD
 from workbench.edges.exact import edges_at_once, together
@@ -18,7 +19,7 @@ from workbench.graph import Graph
 from workbench.methods.acdc import WIDEST
 from workbench.methods.discover import SCORERS, halves
 from workbench.pairs import Pairs
-from workbench.plans.work import Work, in_pass, parts_of, total
+from workbench.plans.work import Work, parts_of, total
 from workbench.sweep import first_difference
 
 Params = Mapping[str, Any]

@@ -1,12 +1,15 @@
 """Plans of the methods that read or patch activations on prompts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from workbench.effects import plan
+from workbench.batches import in_gradient, in_pass, kept, prompts_at_once
+from workbench.effects import OF_SEVERAL, plan
 from workbench.methods.cdt import heads_at_once
 from workbench.pairs import Pairs
-from workbench.plans.work import Work, in_gradient, in_pass, kept, parts_of
+from workbench.plans.work import Work, parts_of
+from workbench.qk import CORRECTED
 from workbench.sweep import bytes_of, cells_of, first_difference, planned
 
 Params = Mapping[str, Any]
@@ -35,22 +38,16 @@ def patch(model: Any, pairs: Pairs, params: Params) -> Work:
 
 def attributed(model: Any, pairs: Pairs, params: Params) -> Work:
     """Of `atp` and `relp`."""
-    size = pairs.clean.shape
-    work = _attributed(model, pairs, _names(params["sites"]))
-    if params.get("qk_correction"):
-        more = ("q", "k", "pattern", "scores", "q", "k")
-        again = Work(
-            2, 1, 2 * pairs.clean.numel(), pairs.clean.numel(), held=kept(model, more, *size) + in_gradient(model, *size)
-        )
-        work = work + again
-    return work
+    work = _attributed(model, pairs, _names(params["sites"]), together=params["replacement"] in OF_SEVERAL)
+    return work + _attributed(model, pairs, CORRECTED) if params.get("qk_correction") else work
 
 
 def atp_star(model: Any, pairs: Pairs, params: Params) -> Work:
-    names, tokens = _names(params["sites"]), pairs.clean.numel()
+    names = _names(params["sites"])
+    corrected = params["qk_correction"] and {"q", "k"} & {*names}
+    work = _attributed(model, pairs, (*names, *(CORRECTED if corrected else ())))
     passes = 1 + (model.cfg.n_layers if params["graddrop"] else 0)
-    work = _attributed(model, pairs, (*names, "pattern", "scores") if params["qk_correction"] else names)
-    return Work(2, passes, 2 * tokens, passes * tokens, held=work.held)
+    return replace(work, backwards=passes * work.backwards, back=passes * work.back)
 
 
 def dla(model: Any, pairs: Pairs, params: Params) -> Work:
@@ -78,11 +75,14 @@ def stream(model: Any, pairs: Pairs, params: Params) -> Work:
 
 
 def trajectories(model: Any, pairs: Pairs, params: Params) -> Work:
-    rows, length = (1, _length(pairs, params)) if params["points"] == "tokens" else pairs.clean.shape
-    points = (model.cfg.n_layers + 1) * (length if params["points"] == "tokens" else rows)
+    if params["points"] == "tokens":
+        rows = length = _length(pairs, params)
+        reading = Work(1, tokens=length, held=kept(model, ("resid_pre",), 1, length) + in_pass(model, 1, length))
+    else:
+        rows, reading = len(pairs), _read(model, pairs, 1, ("resid_pre",))
+    points = (model.cfg.n_layers + 1) * rows
     products = 8.0 * points * model.cfg.d_model * min(points, model.cfg.d_model)
-    held = kept(model, ("resid_pre",), rows, length) + in_pass(model, rows, length) + 6 * points * model.cfg.d_model * 8
-    return Work(1, tokens=rows * length, products=products, held=held)
+    return reading + Work(products=products, held=reading.held + 6 * points * model.cfg.d_model * 8)
 
 
 def cdt(model: Any, pairs: Pairs, params: Params) -> Work:
@@ -119,16 +119,24 @@ def attention(model: Any, pairs: Pairs | None, params: Params) -> Work:
 
 
 def _read(model: Any, pairs: Pairs, passes: int, sites: tuple[str, ...] = ()) -> Work:
-    """Passes over all prompts, with these sites kept."""
-    held = kept(model, sites, *pairs.clean.shape) + in_pass(model, *pairs.clean.shape)
-    return Work(passes, tokens=passes * pairs.clean.numel(), held=held)
+    """Passes over all prompts, with these sites kept of those that go together."""
+    tokens = passes * pairs.clean.numel()
+    most, length = prompts_at_once(model, pairs, sites), pairs.clean.shape[1]
+    held = kept(model, sites, most, length) + in_pass(model, most, length)
+    passes = passes * parts_of(len(pairs), most)
+    return Work(passes, tokens=tokens, held=held, at_once=most, of="prompts")
 
 
-def _attributed(model: Any, pairs: Pairs, sites: tuple[str, ...]) -> Work:
-    """The other run, and the base run with its gradient, all at once."""
-    size = pairs.clean.shape
-    held = 5 * kept(model, sites, *size) + in_gradient(model, *size)
-    return Work(2, 1, 2 * pairs.clean.numel(), pairs.clean.numel(), held=held)
+def _attributed(model: Any, pairs: Pairs, sites: tuple[str, ...], together: bool = False) -> Work:
+    """The other run, and the base run with its gradient; or the other runs of all prompts before, kept `together`."""
+    most, tokens = prompts_at_once(model, pairs, sites, gradient=True), pairs.clean.numel()
+    parts = parts_of(len(pairs), most)
+    held = in_gradient(model, most, pairs.clean.shape[1]) + 5 * kept(model, sites, most, pairs.clean.shape[1])
+    others = parts
+    if together:
+        others = parts_of(len(pairs), prompts_at_once(model, pairs, sites))
+        held += 2 * kept(model, sites, *pairs.clean.shape)
+    return Work(parts + others, parts, 2 * tokens, tokens, held=held, at_once=most, of="prompts")
 
 
 def _names(sites: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from workbench.batches import in_pass, kept
 from workbench.detectors import loss, reading, sequences
 from workbench.detectors import retrieval as needles
 from workbench.errors import whole_numbers
@@ -17,7 +18,7 @@ from workbench.methods.masking import ASIDE
 from workbench.methods.repeat_surprisal import CONDITIONS, MOST, texts_of
 from workbench.pairs import Pairs
 from workbench.plans.channels import Trials, composed
-from workbench.plans.work import Work, in_pass, kept, parts_of, total
+from workbench.plans.work import Work, parts_of, total
 from workbench.tasks.prompts import tokenise
 from workbench.tasks.words import tokenizer_of
 

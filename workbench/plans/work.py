@@ -3,10 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
-
-# Numbers per token and layer that a pass keeps for its gradient, in widths of the stream; and of the attention, per key.
-SAVED, SAVED_PER_KEY = 24, 5
 
 
 @dataclass(frozen=True)
@@ -76,34 +72,3 @@ def total(works: Iterable[Work]) -> Work:
 def parts_of(count: int, most: int) -> int:
     """How many parts of at most `most` there are."""
     return ceil(count / most)
-
-
-def size_of_number(model: Any) -> int:
-    """Bytes of a number of the model's own dtype."""
-    return next(model.parameters()).element_size()
-
-
-def in_pass(model: Any, rows: int, length: int, read: int = 1) -> int:
-    """Bytes that a pass without gradients takes at most, of so many rows, and `read` positions of logits per row."""
-    cfg = model.cfg
-    width = 4 * (cfg.d_mlp or 0) + 12 * cfg.d_model + 4 * cfg.n_heads * length
-    return int(rows * (length * width * size_of_number(model) + 8 * read * cfg.d_vocab))
-
-
-def in_gradient(model: Any, rows: int, length: int) -> int:
-    """Bytes that a pass keeps for its gradient, of so many rows."""
-    cfg = model.cfg
-    width = SAVED * cfg.d_model + 8 * (cfg.d_mlp or 0) + SAVED_PER_KEY * cfg.n_heads * length
-    return int(rows * length * cfg.n_layers * width * size_of_number(model)) + in_pass(model, rows, length)
-
-
-def kept(model: Any, sites: Iterable[str], rows: int, length: int) -> int:
-    """Bytes of the activations at these places in every layer."""
-    return int(rows * length * model.cfg.n_layers * size_of_number(model) * sum(_width(model, site, length) for site in sites))
-
-
-def _width(model: Any, site: str, length: int) -> int:
-    cfg = model.cfg
-    if site in ("pattern", "scores"):
-        return cfg.n_heads * length
-    return cfg.n_heads * cfg.d_head if site in ("z", "q", "k", "v") else cfg.d_model

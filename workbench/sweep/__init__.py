@@ -12,12 +12,11 @@ from workbench.sweep.engine import (
     sweep,
     tokens_at_once,
 )
-from workbench.sweep.passes import halving, is_out_of_memory, prefix_cache
+from workbench.sweep.prefix import prefix_cache
 from workbench.sweep.recorded import Run, record
 from workbench.sweep.slots import Positions, Slots, first_difference, slots_of
 
 __all__ = [
     "PASS_OVERHEAD", "TOKENS", "Cell", "Positions", "Run", "Slots", "available", "bytes_of", "bytes_per_token", "cells_of",
-    "first_difference", "halving", "is_out_of_memory", "planned", "prefix_cache", "record", "slots_of", "sweep",
-    "tokens_at_once",
+    "first_difference", "planned", "prefix_cache", "record", "slots_of", "sweep", "tokens_at_once",
 ]  # fmt: skip

@@ -25,12 +25,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from workbench import progress
+from workbench.batches import halving
 from workbench.errors import BadInput, NotFinite, one_of
 from workbench.hooks import end_logits, stepping_in, writing
 from workbench.metrics import Answers, Metric
 from workbench.models.memory import as_many
 from workbench.sites import HEADS, Site, hook_point, n_heads
-from workbench.sweep.passes import halving, prefix_cache
+from workbench.sweep.prefix import prefix_cache
 from workbench.sweep.recorded import Run
 from workbench.sweep.slots import Slots
 

@@ -25,6 +25,10 @@ class Slots:
     labels: tuple[str, ...]
     index: Int[Tensor, "slot batch"]
 
+    def part(self, rows: slice) -> "Slots":
+        """Those of some prompts in a row."""
+        return Slots(self.labels, self.index[:, rows])
+
 
 def slots_of(pairs: Pairs, positions: str) -> Slots:
     """The position axis of a sweep.
