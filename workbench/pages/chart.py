@@ -11,6 +11,7 @@ import panel as pn
 import param
 
 from workbench.pages.linked import LINKED
+from workbench.pages.walked import WALKED
 
 _STYLE = """
 .plotly, .plotly div { direction: ltr; margin: 0; padding: 0; }
@@ -19,6 +20,8 @@ _STYLE = """
 .plotly .main-svg { position: absolute; top: 0; left: 0; pointer-events: none; }
 .plotly .main-svg .draglayer { pointer-events: all; }
 .plotly .cursor-crosshair, .plotly .nsewdrag { cursor: default; }
+.js-plotly-plot:focus-visible { outline: 2px solid #4c8dff; outline-offset: 2px; }
+.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 :host(.clicks) .plotly .nsewdrag { cursor: pointer; }
 """
 
@@ -43,6 +46,7 @@ class Chart(pn.custom.JSComponent):
 
     _esm = (
         LINKED
+        + WALKED
         + """
     const config = {
       displaylogo: false, responsive: false, doubleClick: false, displayModeBar: false,
@@ -51,6 +55,11 @@ class Chart(pn.custom.JSComponent):
       const box = document.createElement("div")
       const link = linked(model, box)
       let clicks = 0, scale = 1
+      const choose = (point) => {
+        clicks += 1
+        model.clicked = {curveNumber: point.curveNumber, x: point.x, y: point.y, clicks}
+      }
+      const walk = walked(model, box, link, choose)
       const grow = () => {
         const more = (side) => (scale > 1 ? `${(scale - 1) * parseFloat(box.style[side] || 0)}px` : "")
         Object.assign(box.style, {
@@ -62,6 +71,7 @@ class Chart(pn.custom.JSComponent):
         if (!model.figure) {
           Plotly.purge(box)
           box.replaceChildren()
+          walk.end()
           box.listens = false
           return
         }
@@ -71,14 +81,11 @@ class Chart(pn.custom.JSComponent):
         grow()
         await Plotly.react(box, made.data, made.layout, config)
         link.drawn(made.layout)
+        walk.drawn(made.layout)
         if (box.on && box.data && !box.listens) {
           box.listens = true
           link.listen()
-          box.on("plotly_click", (event) => {
-            const point = event.points[0]
-            clicks += 1
-            model.clicked = {curveNumber: point.curveNumber, x: point.x, y: point.y, clicks}
-          })
+          box.on("plotly_click", (event) => choose(event.points[0]))
         }
       }
       // The menu asks for another scale while its panel fills the window.

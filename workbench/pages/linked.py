@@ -74,17 +74,18 @@ const linked = (model, box) => {
     const own = model.frames.map((shape) => ({...shape, line}))
     Plotly.relayout(box, {shapes: [...shapes, ...own, ...framesAt(box, model.cell ?? {})]})
   }
+  const point = (at) => { if (model.group) tell(at ? cellOf(box.layout.meta ?? {}, at) : null) }
   return {
     frame,
+    point,
     // After every drawing: its own shapes are below the frames.
     drawn: (layout) => {
       shapes = layout.shapes ?? []
       if (model.frames.length || Object.keys(model.cell ?? {}).length) frame()
     },
     listen: () => {
-      if (!model.group) return
-      box.on("plotly_hover", (event) => tell(cellOf(box.layout.meta ?? {}, event.points[0])))
-      box.on("plotly_unhover", () => tell(null))
+      box.on("plotly_hover", (event) => point(event.points[0]))
+      box.on("plotly_unhover", () => point(null))
     },
     end: () => cells.removeEventListener("point", hear),
   }
