@@ -7,7 +7,7 @@ import torch
 from tests import families
 from tests.conftest import toy_pairs
 from workbench import effects
-from workbench.hooks import writing
+from workbench.hooks import read, writing
 from workbench.methods import METHODS, agreement
 from workbench.pairs import Pairs, pairs_from_ids
 from workbench.sites import Site
@@ -15,12 +15,13 @@ from workbench.sites import Site
 STREAM = dict(sites=("resid_pre", "attn_out", "mlp_out"), by=("layer", "pos"), positions="each")
 
 
-def shrunk(monkeypatch, size: float):
+def shrunk(monkeypatch, model, size: float):
     """Make the other run a step of `size` from the base run towards it: patching close to its tangent."""
     real = effects.replacing
 
-    def nearer(plan, base, other):
-        return {site: base[site] + size * (value - base[site]) for site, value in real(plan, base, other).items()}
+    def nearer(plan, other):
+        _, base = read(model, plan.base, plan.end, list(other))
+        return {site: base[site] + size * (value - base[site]) for site, value in real(plan, other).items()}
 
     monkeypatch.setattr(effects.attribution, "replacing", nearer)
     monkeypatch.setattr("workbench.methods.patch.replacing", nearer)
@@ -32,7 +33,7 @@ def test_attribution_becomes_patching_as_corrupt_nears_clean(model_of, family, m
     pairs = toy_pairs(model)
     gaps = []
     for size in (0.1, 0.01):
-        shrunk(monkeypatch, size)
+        shrunk(monkeypatch, model, size)
         exact = METHODS["patch"](model, pairs, sites=("z", "q"), by=("layer", "head", "pos")).values.values / size
         linear = METHODS["atp"](model, pairs, sites=("z", "q"), by=("layer", "head", "pos")).values.values / size
         gaps.append(np.abs(exact - linear).max() / np.abs(exact).max())

@@ -195,9 +195,9 @@ def needles_kept():
 def test_without_its_retrieval_heads_the_real_model_retrieves_less(smollm, how, needles_kept):
     """Against as many random ones; the heads were chosen on other needles."""
     with keeping(needles_kept):
-        found = METHODS["masking"](smollm, masked="0,12", depths=2, needles=2, draws=1, how=how)
+        found = METHODS["masking"](smollm, masked="0,12", depths=2, needles=2, draws=2, how=how)
     share = {name: found.values.sel(series=name) for name in found.values.series.values}
-    assert float(share["retrieval heads"].sel(masked=0)) == float(share["random heads"].sel(masked=0)) > retrieval.RECALLED
+    assert float(share["retrieval heads"].sel(masked=0)) > retrieval.RECALLED
     assert float(share["retrieval heads"].sel(masked=12)) < float(share["random heads"].sel(masked=12)) - 0.3
     assert found.notes["ranked"].count(".") >= 10
 

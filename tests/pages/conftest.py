@@ -3,12 +3,14 @@
 import shutil
 import socket
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 
 import pytest
 
 from tests import families
 from workbench.jobs import Jobs, Models
+from workbench.store import Store
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -54,12 +56,13 @@ def quiet(tab, seconds=1.0):
         tab.wait_for_timeout(100)
 
 
-def until(tab, what):
-    """Wait until something has come about."""
+def until(tab, what, rest=0):
+    """Wait until something has come about, and then for so many milliseconds more."""
     end = time.monotonic() + EXPECT / 1000
     while not what():
         assert time.monotonic() < end
         tab.wait_for_timeout(50)
+    tab.wait_for_timeout(rest)
 
 
 DARK = "getComputedStyle(document.body).backgroundColor === 'rgb(16, 18, 21)'"
@@ -88,16 +91,14 @@ def darken(tab):
 
 @contextmanager
 def served(session):
-    """The URL of a page that is made anew by `session` for each tab."""
+    """The URL of a page that is made anew by `session` for each tab; or of the first of several, by their addresses."""
     import panel as pn
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    pn.serve(
-        {"/": session}, port=port, address="127.0.0.1", threaded=True, show=False,
-        websocket_origin=[f"127.0.0.1:{port}"],
-    )  # fmt: skip
+    pages = session if isinstance(session, dict) else {"/": session}
+    pn.serve(pages, port=port, address="127.0.0.1", threaded=True, show=False, websocket_origin=[f"127.0.0.1:{port}"])
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", port), 0.2).close()
@@ -105,11 +106,28 @@ def served(session):
         except OSError:
             time.sleep(0.05)
     try:
-        yield f"http://127.0.0.1:{port}/"
+        yield f"http://127.0.0.1:{port}{next(iter(pages))}"
     finally:
         # Without this the server's thread keeps pytest from ending.
         pn.state.kill_all_servers()
         pn.state.reset()
+
+
+@pytest.fixture
+def serve(jobs, views, tmp_path):
+    """Serves a page of that name to sessions whose views are made so, with a store of their own; gives its URL."""
+    with ExitStack() as stack:
+
+        def start(name, view, **state):
+            page = import_module(f"workbench.pages.{name}").page
+
+            def session():
+                views.append(view(jobs, Store(tmp_path / "store"), **state))
+                return page(views[-1])
+
+            return stack.enter_context(served(session))
+
+        yield start
 
 
 @pytest.fixture

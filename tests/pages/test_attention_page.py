@@ -1,12 +1,9 @@
 """The page of attention in headless Chromium, on a tiny model, with no network."""
 
-import time
-
 import numpy as np
 import pytest
 
-from tests.pages.conftest import EXPECT, darken, served
-from workbench.store import Store
+from tests.pages.conftest import EXPECT, darken, until
 from workbench.views.looks import Looks
 
 pytestmark = pytest.mark.browser
@@ -17,30 +14,15 @@ HOSTILE = "<img src=x onerror=window.hacked=1> <script>window.hacked=1</script> 
 
 
 @pytest.fixture
-def url(tiny, jobs, views, tmp_path):
+def url(serve, tiny):
     """The page, served; set to the tiny model and three pairs."""
-    from workbench.pages.attention import page
-
-    def session():
-        views.append(Looks(jobs, Store(tmp_path / "store"), model=tiny, task="custom", rows=ROWS))
-        return page(views[-1])
-
-    with served(session) as made:
-        yield made
+    return serve("attention", Looks, model=tiny, task="custom", rows=ROWS)
 
 
 @pytest.fixture
 def button():
     """The button that says the page has loaded."""
     return "Show"
-
-
-def until(tab, what):
-    """Wait until something has come about."""
-    end = time.monotonic() + EXPECT / 1000
-    while not what():
-        assert time.monotonic() < end
-        tab.wait_for_timeout(50)
 
 
 def drawn(tab, **state):
@@ -151,6 +133,7 @@ def test_pinned_tokens_fade_heads_and_columns_sort_them(tab, views):
     until(tab, lambda: tab.locator("canvas.base").evaluate("canvas => canvas.toDataURL()") != before)
 
 
+@pytest.mark.slow
 def test_weighting_and_another_prompt_are_shown_at_once_and_the_url_brings_all_back(tab, url, views):
     show(tab)
     view = views[-1]
@@ -190,6 +173,7 @@ def test_a_text_of_ones_own_is_shown_as_it_stands_and_a_long_one_refused(tab, vi
     assert view.grid is not None
 
 
+@pytest.mark.slow
 def test_in_a_narrow_window_in_the_dark_everything_is_drawn_and_nothing_sticks_out(tab, views):
     tab.set_viewport_size({"width": 900, "height": 800})
     darken(tab)

@@ -2,13 +2,14 @@
 
 import json
 import threading
-import time
+from functools import partial
 
 import numpy as np
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, darken, served
+from tests.pages import conftest
+from tests.pages.conftest import EXPECT, darken
 from workbench.pages import channel_words as words
 from workbench.pages.channels import ChannelsPage
 from workbench.store import Store
@@ -16,22 +17,17 @@ from workbench.views.channels import Channels
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("lenient")]
 
+# What is drawn moves what stands below it.
+until = partial(conftest.until, rest=600)
 HOSTILE = "<img src=x onerror=window.hacked=1> <script>window.hacked=1</script>"
 PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
 ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{prompt},i{prompt[1:]},b,d\n" for prompt in PROMPTS)
 
 
 @pytest.fixture
-def url(tiny, jobs, views, tmp_path):
+def url(serve, tiny):
     """The page, served; set to the tiny model and three pairs."""
-    from workbench.pages.channels import page
-
-    def session():
-        views.append(Channels(jobs, Store(tmp_path / "store"), model=tiny, task="custom", rows=ROWS))
-        return page(views[-1])
-
-    with served(session) as made:
-        yield made
+    return serve("channels", Channels, model=tiny, task="custom", rows=ROWS)
 
 
 @pytest.fixture
@@ -44,15 +40,6 @@ def find(tab):
     tab.get_by_role("button", name="Find channels").click()
     tab.get_by_text("Done.", exact=True).wait_for(timeout=2 * EXPECT)
     tab.get_by_text("logit difference").first.wait_for(timeout=EXPECT)
-
-
-def until(tab, what):
-    """Wait until the view has come to something."""
-    end = time.monotonic() + EXPECT / 1000
-    while not what():
-        assert time.monotonic() < end
-        tab.wait_for_timeout(50)
-    tab.wait_for_timeout(600)
 
 
 def click_in(tab, title, x, y):
@@ -80,6 +67,7 @@ def test_one_click_gives_the_strongest_channel_and_its_scale(tab, views):
         )
 
 
+@pytest.mark.slow
 def test_cells_lead_to_a_pair_and_a_bar_to_a_component(tab, views):
     find(tab)
     view = views[-1]
@@ -95,6 +83,7 @@ def test_cells_lead_to_a_pair_and_a_bar_to_a_component(tab, views):
     tab.get_by_text(f"The answer by α of 0.1.{order[2]}").wait_for(timeout=EXPECT)
 
 
+@pytest.mark.slow
 def test_dragging_redraws_at_once_and_asks_nothing_of_the_model(tab, views, jobs, monkeypatch):
     find(tab)
     view = views[-1]
@@ -137,6 +126,7 @@ def test_a_typed_pair_is_shown_and_a_bad_name_told(tab, views):
     assert tab.get_by_role("slider").count() == 0 or not tab.get_by_role("slider").first.is_visible()
 
 
+@pytest.mark.slow
 def test_the_url_brings_the_state_back_and_nonsense_a_notice(tab, url, views):
     find(tab)  # a page opened by its address loads no model
     tab.goto(f"{url}?writer=0.1&reader=2.3&component=2&alpha=3.5&prompt=1")
@@ -169,6 +159,7 @@ def test_stop_ends_the_search_and_the_layers_stay(tab, views, monkeypatch):
     assert views[-1].channels is None
 
 
+@pytest.mark.slow
 def test_a_hostile_prompt_is_text_everywhere(tab, views):
     row = {"clean": f"b d {HOSTILE}", "corrupt": f"c d {HOSTILE}", "right": "b", "wrong": "d", "note": HOSTILE}
     area = tab.get_by_label("Your pairs")

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, served, until
-from workbench.store import Store
+from tests.pages.conftest import EXPECT, until
 from workbench.views.circuits import Circuits
 
 pytestmark = pytest.mark.browser
@@ -19,16 +18,9 @@ ROWS = "clean,corrupt,right,wrong\na b c d e,a b f d e,g,h\nb c d e f,b c a e f,
 
 
 @pytest.fixture
-def url(tiny, jobs, views, tmp_path):
+def url(serve, tiny):
     """The page, served; set to the tiny model and two pairs."""
-    from workbench.pages.circuits import page
-
-    def session():
-        views.append(Circuits(jobs, Store(tmp_path / "store"), model=tiny, task="custom", rows=ROWS))
-        return page(views[-1])
-
-    with served(session) as made:
-        yield made
+    return serve("circuits", Circuits, model=tiny, task="custom", rows=ROWS)
 
 
 @pytest.fixture
@@ -67,6 +59,18 @@ def test_one_click_gives_the_map_and_one_more_the_attention(tab, views):
     assert float(views[-1].result.mean().values.sel(layer=chosen.layer, head=chosen.head)) == top
 
 
+def test_in_a_narrow_window_the_form_gives_way_and_its_button_brings_it_back(tab):
+    task = tab.get_by_role("combobox", name="Task")
+    assert task.bounding_box()["x"] > 0
+    tab.set_viewport_size({"width": 700, "height": 900})
+    tab.reload()
+    tab.get_by_role("button", name="Run").wait_for(timeout=EXPECT)
+    until(tab, lambda: not task.is_visible() or task.bounding_box()["x"] < 0)
+    assert tab.get_by_role("button", name="Run").bounding_box()["x"] < 100
+    tab.get_by_role("button", name="Open drawer").click()
+    until(tab, lambda: task.is_visible() and task.bounding_box()["x"] > 0)
+
+
 FOUND = "model=tiny:repeat&task=repeated_tokens&method=discover&method.scorer=eap&method.random=1&method.resamples=0"
 
 
@@ -93,6 +97,7 @@ def drawn(tab, edges=lambda count: True, **wanted):
         tab.wait_for_timeout(50)
 
 
+@pytest.mark.slow
 def test_the_slider_of_a_circuit_draws_it_anew_and_says_what_was_measured(circuit, views):
     tab, sized = circuit, views[-1].sizes
     count = {size: str(int(sized.kept(size).sum())) for size in sized.sizes}
@@ -114,6 +119,7 @@ def test_the_slider_of_a_circuit_draws_it_anew_and_says_what_was_measured(circui
     drawn(tab, edges=lambda found: str(found) == count[after])
 
 
+@pytest.mark.slow
 def test_a_node_is_reached_by_key_replaced_by_click_and_brought_back_by_the_address(circuit, views):
     tab, canvas = circuit, circuit.locator("canvas.base")
     canvas.focus()
@@ -152,6 +158,7 @@ def test_a_node_is_reached_by_key_replaced_by_click_and_brought_back_by_the_addr
     tab.get_by_text("Right answer").wait_for(state="hidden", timeout=EXPECT)
 
 
+@pytest.mark.slow
 def test_the_url_brings_the_state_back_and_nonsense_a_notice(tab, url):
     run(tab)
     click_cell(tab, row=2, column=0)
@@ -191,6 +198,7 @@ def test_stop_ends_the_run_and_the_map_stays(tab, views, monkeypatch):
     run(tab)
 
 
+@pytest.mark.slow
 def test_a_hostile_result_is_text_in_figure_and_tables(tab, views, url):
     run(tab)
     made, store = views[-1].result, views[-1].store
@@ -214,6 +222,7 @@ def test_a_hostile_result_is_text_in_figure_and_tables(tab, views, url):
     assert tab.locator("img[src=x]").count() == 0
 
 
+@pytest.mark.slow
 def test_a_hostile_prompt_is_text_everywhere(tab, views):
     row = {"clean": f"{HOSTILE} a b", "corrupt": f"{HOSTILE} a c", "right": "d", "wrong": "e", "note": HOSTILE}
     area = tab.get_by_label("Your pairs")

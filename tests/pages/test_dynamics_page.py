@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.pages.conftest import EXPECT, open_dark, served, until
+from tests.pages.conftest import EXPECT, open_dark, until
 from workbench.pages import dynamics_words as words
 from workbench.pages.dynamics import DynamicsPage
 from workbench.pages.soon import Soon
@@ -30,16 +30,9 @@ def query():
 
 
 @pytest.fixture
-def url(jobs, views, tmp_path, query):
+def url(serve, query):
     """The page, served, at an address."""
-    from workbench.pages.dynamics import page
-
-    def session():
-        views.append(Dynamics(jobs, Store(tmp_path / "store")))
-        return page(views[-1])
-
-    with served(session) as made:
-        yield made + query
+    return serve("dynamics", Dynamics) + query
 
 
 @pytest.fixture
@@ -170,6 +163,7 @@ def test_as_many_labels_as_items_is_one_click_away_and_fewer_are_told(tab, views
     figure(tab, "Loss of three nested logits").wait_for(timeout=EXPECT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", [ASKED], ids=["small"])
 def test_train_shows_the_curve_and_stores_it_and_bad_settings_a_notice(tab, views):
     view = views[-1]
@@ -290,6 +284,7 @@ def test_a_burst_of_settings_is_used_once_where_there_is_a_browser(monkeypatch):
     assert used[-1] == {"a": 4}
 
 
+@pytest.mark.slow
 def test_in_narrow_windows_and_in_the_dark_everything_is_drawn(tab):
     open_dark(tab)
     titles = {

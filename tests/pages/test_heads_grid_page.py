@@ -4,27 +4,19 @@ import numpy as np
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, open_dark, served
-from tests.pages.test_attention_page import drawn, spot, until
+from tests.pages.conftest import EXPECT, open_dark, until
+from tests.pages.test_attention_page import drawn, spot
 from tests.pages.test_heads_page import COUNT, ROWS, SMALL, find, head
 from workbench.plots.hues import hue
-from workbench.store import Store
 from workbench.views.heads import Heads
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def url(tiny, jobs, views, tmp_path):
+def url(serve, tiny):
     """The page, served; set to the tiny model and three pairs."""
-    from workbench.pages.heads import page
-
-    def session():
-        views.append(Heads(jobs, Store(tmp_path / "store"), model=tiny, task="custom", rows=ROWS, params=SMALL))
-        return page(views[-1])
-
-    with served(session) as made:
-        yield made
+    return serve("heads", Heads, model=tiny, task="custom", rows=ROWS, params=SMALL)
 
 
 @pytest.fixture
@@ -51,6 +43,7 @@ def named(row):
     return f"{row // families.HEADS}.{row % families.HEADS}"
 
 
+@pytest.mark.slow
 def test_a_row_locks_its_head_a_click_opens_it_and_the_table_orders_and_fades_them(tab, views):
     show(tab)
     view = views[-1]
@@ -80,6 +73,7 @@ def test_a_row_locks_its_head_a_click_opens_it_and_the_table_orders_and_fades_th
     tab.locator("canvas.base").wait_for(state="hidden", timeout=EXPECT)
 
 
+@pytest.mark.slow
 def test_the_address_brings_the_grid_back_in_the_dark_with_the_heads_own_colours(tab, views):
     tab.set_viewport_size({"width": 950, "height": 800})
     show(tab)

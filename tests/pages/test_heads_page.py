@@ -3,22 +3,24 @@
 import csv
 import json
 import threading
-import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, open_dark, served
+from tests.pages import conftest
+from tests.pages.conftest import EXPECT, open_dark
 from workbench.methods import METHODS
 from workbench.pages import heads_words as words
-from workbench.store import Store
 from workbench.views.heads import Heads
 from workbench.views.heads_table import HeadsTable
 
 pytestmark = pytest.mark.browser
 
+# What is drawn moves what stands below it.
+until = partial(conftest.until, rest=300)
 HOSTILE = "<img src=x onerror=window.hacked=1> <script>window.hacked=1</script>"
 PROMPTS = ("d h b c f g a", "b h d e f g a", "e d c b h g a")
 ROWS = "clean,corrupt,right,wrong\n" + "".join(f"{prompt},i{prompt[1:]},b,d\n" for prompt in PROMPTS)
@@ -28,16 +30,9 @@ COUNT = families.LAYERS * families.HEADS
 
 
 @pytest.fixture
-def url(tiny, jobs, views, tmp_path):
+def url(serve, tiny):
     """The page, served; set to the tiny model and three pairs."""
-    from workbench.pages.heads import page
-
-    def session():
-        views.append(Heads(jobs, Store(tmp_path / "store"), model=tiny, task="custom", rows=ROWS, params=SMALL))
-        return page(views[-1])
-
-    with served(session) as made:
-        yield made
+    return serve("heads", Heads, model=tiny, task="custom", rows=ROWS, params=SMALL)
 
 
 @pytest.fixture
@@ -50,15 +45,6 @@ def find(tab):
     tab.get_by_role("button", name="Find heads").click()
     tab.get_by_text("Done.", exact=True).wait_for(timeout=2 * EXPECT)
     tab.locator("tbody tr").first.wait_for(timeout=EXPECT)
-
-
-def until(tab, what):
-    """Wait until the view has come to something."""
-    end = time.monotonic() + EXPECT / 1000
-    while not what():
-        assert time.monotonic() < end
-        tab.wait_for_timeout(50)
-    tab.wait_for_timeout(300)
 
 
 def names(tab):
@@ -94,6 +80,7 @@ def test_one_click_gives_the_table_and_columns_sort_it(tab, views):
     assert "color-mix" in shaded
 
 
+@pytest.mark.slow
 def test_a_row_opens_its_head_by_mouse_by_keyboard_and_by_the_map(tab, views):
     find(tab)
     view = views[-1]
@@ -156,6 +143,7 @@ def test_filter_and_threshold_narrow_the_table_and_nonsense_is_told(tab, views):
     assert len(view.order) < COUNT
 
 
+@pytest.mark.slow
 def test_a_joined_column_comes_and_all_are_in_the_csv(tab, views, tmp_path):
     find(tab)
     tab.get_by_label("Direct logit attribution").click()
@@ -176,6 +164,7 @@ def test_a_joined_column_comes_and_all_are_in_the_csv(tab, views, tmp_path):
     assert head(tab, "direct logits").count() == 0
 
 
+@pytest.mark.slow
 def test_stop_ends_what_is_joined_and_the_table_stays(tab, views, monkeypatch):
     find(tab)
     let, true = threading.Event(), METHODS["patch"].run
@@ -197,6 +186,7 @@ def test_stop_ends_what_is_joined_and_the_table_stays(tab, views, monkeypatch):
     assert "patch" not in views[-1].table.columns
 
 
+@pytest.mark.slow
 def test_the_url_brings_the_state_back_and_nonsense_a_notice(tab, url, views):
     find(tab)
     tab.locator("tbody tr").nth(1).click()
@@ -213,6 +203,7 @@ def test_the_url_brings_the_state_back_and_nonsense_a_notice(tab, url, views):
     find(tab)
 
 
+@pytest.mark.slow
 def test_prompts_without_names_say_so_and_a_hostile_prompt_is_text_everywhere(tab, views):
     row = {"clean": f"d {HOSTILE} c", "corrupt": f"e {HOSTILE} c", "right": "h", "wrong": "g", "note": HOSTILE}
     area = tab.get_by_label("Your pairs")
@@ -242,6 +233,7 @@ def test_prompts_without_names_say_so_and_a_hostile_prompt_is_text_everywhere(ta
         assert "&lt;img" in said
 
 
+@pytest.mark.slow
 def test_in_a_narrow_window_in_the_dark_everything_is_drawn_and_nothing_sticks_out(tab, views):
     tab.set_viewport_size({"width": 900, "height": 800})
     open_dark(tab)

@@ -4,17 +4,15 @@ Whatever runs as script, or opens a dialog, says so in the console, where the ta
 stays open, and works as before.
 """
 
-import socket
-import time
 from dataclasses import replace
 from importlib import import_module
 from urllib.parse import urlencode
 
 import pytest
 
-from tests.pages.conftest import EXPECT
+from tests.pages.conftest import EXPECT, served
 from tests.plots import samples
-from tests.views.test_edited_addresses import PAGES, made
+from tests.views.test_edited_addresses import PAGES
 from workbench.store import Store
 from workbench.store.texts import keep_text
 from workbench.views.classroom import Classroom
@@ -58,8 +56,6 @@ def room():
 @pytest.fixture
 def url(jobs, store, room, monkeypatch):
     """Every page on one server; the front page."""
-    import panel as pn
-
     names = ["index", *PAGES]
     monkeypatch.setenv("WORKBENCH_PAGES", " ".join(names))
 
@@ -67,22 +63,10 @@ def url(jobs, store, room, monkeypatch):
         view = Index(jobs, store) if name == "index" else made(name, jobs, store)
         return import_module(f"workbench.pages.{name}").page(view)
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     pages = {f"/{name}": lambda name=name: session(name) for name in names}
     pages["/teacher"] = lambda: import_module("workbench.pages.teacher").page(room)
-    pn.serve(pages, port=port, address="127.0.0.1", threaded=True, show=False, websocket_origin=[f"127.0.0.1:{port}"])
-    end = time.monotonic() + EXPECT / 1000
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}/index"
-    pn.state.kill_all_servers()
-    pn.state.reset()
+    with served(pages) as made:
+        yield made
 
 
 @pytest.fixture
@@ -97,6 +81,7 @@ def unharmed(tab):
     assert not tab.get_by_text("Internal error").count()
 
 
+@pytest.mark.slow
 def test_the_worst_of_texts_is_text_on_every_page_and_nobody_next_door_notices(tab, url, tiny, store, tmp_path):
     beside = tab.context.browser.new_page(viewport={"width": 640, "height": 800})
     tab.on("dialog", lambda dialog: (tab.evaluate("console.error('a dialog')"), dialog.dismiss()))

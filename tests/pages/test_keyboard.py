@@ -3,9 +3,8 @@
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, quiet, served, until
+from tests.pages.conftest import EXPECT, quiet, until
 from tests.pages.test_circuits_page import FOUND, ROWS, drawn
-from workbench.store import Store
 from workbench.views.circuits import Circuits
 from workbench.views.maps import Maps
 from workbench.views.residual import Residual
@@ -42,17 +41,8 @@ def name(request):
 
 
 @pytest.fixture
-def url(name, tiny, jobs, views, tmp_path):
-    import importlib
-
-    page = importlib.import_module(f"workbench.pages.{name}").page
-
-    def session():
-        views.append(VIEWS[name](jobs, Store(tmp_path / "store"), model=tiny, task="custom", rows=ROWS))
-        return page(views[-1])
-
-    with served(session) as made:
-        yield made
+def url(serve, name, tiny):
+    return serve(name, VIEWS[name], model=tiny, task="custom", rows=ROWS)
 
 
 @pytest.fixture
@@ -85,7 +75,7 @@ def test_every_control_is_reached_has_a_name_and_shows_its_focus(tab, name):
     tab.locator(".nsewdrag").first.wait_for(timeout=2 * EXPECT)
     quiet(tab, 2)
     tab.mouse.move(0, 0)
-    tab.evaluate(BLUR)
+    tab.evaluate("document.body.tabIndex = -1; document.body.focus()")
     seen, plain = [], []
     for _ in range(140):
         tab.keyboard.press("Tab")

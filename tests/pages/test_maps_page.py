@@ -3,9 +3,8 @@
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, darken, served
+from tests.pages.conftest import EXPECT, darken
 from tests.pages.test_heads_page import until
-from workbench.store import Store
 from workbench.views.maps import PAIRS, Maps
 
 pytestmark = pytest.mark.browser
@@ -19,16 +18,9 @@ HOVERS = "plots => plots.map(plot => plot.querySelector('.hoverlayer')?.textCont
 
 
 @pytest.fixture
-def url(tiny, jobs, views, tmp_path):
+def url(serve, tiny):
     """The page, served; set to the tiny model and three pairs."""
-    from workbench.pages.maps import page
-
-    def session():
-        views.append(Maps(jobs, Store(tmp_path / "store"), model=tiny, task="custom", rows=ROWS))
-        return page(views[-1])
-
-    with served(session) as made:
-        yield made
+    return serve("maps", Maps, model=tiny, task="custom", rows=ROWS)
 
 
 @pytest.fixture
@@ -85,6 +77,7 @@ def test_one_click_gives_three_maps_that_preview_and_lock_the_same_cell(tab, vie
     until(tab, lambda: tab.locator(".js-plotly-plot").evaluate_all(FRAMES) == 0)
 
 
+@pytest.mark.slow
 def test_other_cells_are_computed_at_once_and_the_url_brings_all_back(tab, views):
     compute(tab, views)
     tab.get_by_text("r = ").first.wait_for(timeout=EXPECT)
@@ -101,6 +94,7 @@ def test_other_cells_are_computed_at_once_and_the_url_brings_all_back(tab, views
     assert tab.get_by_role("alert").locator("b").count() == 0
 
 
+@pytest.mark.slow
 def test_hostile_text_is_text_and_a_narrow_dark_window_holds_everything(tab, views):
     tab.set_viewport_size({"width": 900, "height": 800})
     darken(tab)

@@ -31,6 +31,7 @@ def button():
     return re.compile("^Load$")
 
 
+@pytest.mark.slow
 def test_a_model_is_loaded_let_go_and_used_on_another_page(tab, views):
     tab.get_by_text("Not in memory.", exact=True).wait_for(timeout=EXPECT)
     tab.get_by_role("button", name="Load", exact=True).click()

@@ -5,9 +5,8 @@ import json
 import pytest
 
 from tests import families
-from tests.pages.conftest import EXPECT, darken, served
+from tests.pages.conftest import EXPECT, darken
 from tests.pages.test_heads_page import until
-from workbench.store import Store
 from workbench.views.residual import PANELS, Residual
 
 pytestmark = pytest.mark.browser
@@ -21,16 +20,9 @@ PATHS = "Paths of the residual stream"
 
 
 @pytest.fixture
-def url(tiny, jobs, views, tmp_path):
+def url(serve, tiny):
     """The page, served; set to the tiny model and three pairs."""
-    from workbench.pages.residual import page
-
-    def session():
-        views.append(Residual(jobs, Store(tmp_path / "store"), model=tiny, task="custom", rows=ROWS))
-        return page(views[-1])
-
-    with served(session) as made:
-        yield made
+    return serve("residual", Residual, model=tiny, task="custom", rows=ROWS)
 
 
 @pytest.fixture
@@ -88,6 +80,7 @@ def test_one_click_fills_every_panel_and_pointing_at_a_cell_previews_it_in_all(t
     assert view.layer is None, "pointing stays in the browser"
 
 
+@pytest.mark.slow
 def test_a_click_frames_the_cell_in_every_panel_arrow_keys_move_it_and_esc_lets_it_go(tab, views):
     show(tab, views)
     view = views[-1]
@@ -111,6 +104,7 @@ def test_a_click_frames_the_cell_in_every_panel_arrow_keys_move_it_and_esc_lets_
     until(tab, lambda: tab.locator(".js-plotly-plot").evaluate_all(FRAMES) == 0)
 
 
+@pytest.mark.slow
 def test_what_a_panel_shows_is_chosen_above_it_and_the_url_brings_all_back(tab, url, views):
     show(tab, views)
     tab.get_by_role("button", name="rank of answer").click()
@@ -157,6 +151,7 @@ def test_a_difference_says_what_is_unavailable_and_a_head_opens_its_attention(ta
     tab.get_by_text(f"Attention in layer {view.head[0]}, head {view.head[1]}").wait_for(timeout=EXPECT)
 
 
+@pytest.mark.slow
 def test_a_hostile_prompt_is_text_and_a_narrow_dark_window_holds_everything(tab, views):
     tab.set_viewport_size({"width": 900, "height": 800})
     darken(tab)

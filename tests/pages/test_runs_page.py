@@ -1,12 +1,10 @@
 """From page to page in headless Chromium: the front page, the links of the header, palettes, help, and the page of runs."""
 
-import socket
 import threading
-import time
 
 import pytest
 
-from tests.pages.conftest import EXPECT, darken
+from tests.pages.conftest import EXPECT, darken, served, until
 from tests.plots import samples
 from workbench.store import Store
 from workbench.views.circuits import Circuits
@@ -28,8 +26,6 @@ def store(tmp_path):
 @pytest.fixture
 def url(jobs, store, views, monkeypatch):
     """Three pages on one server."""
-    import panel as pn
-
     from workbench.pages import circuits, index, runs
 
     monkeypatch.setenv("WORKBENCH_PAGES", "index circuits runs")
@@ -38,25 +34,12 @@ def url(jobs, store, views, monkeypatch):
         views.append(make(jobs, store))
         return page(views[-1])
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     pages = {
         "/index": lambda: session(Index, index.page), "/circuits": lambda: session(Circuits, circuits.page),
         "/runs": lambda: session(Runs, runs.page),
     }  # fmt: skip
-    origin = [f"127.0.0.1:{port}"]
-    pn.serve(pages, port=port, address="127.0.0.1", threaded=True, show=False, websocket_origin=origin)
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}/index"
-    pn.state.kill_all_servers()
-    pn.state.reset()
+    with served(pages) as made:
+        yield made
 
 
 @pytest.fixture
@@ -65,13 +48,7 @@ def button():
     return "Help"
 
 
-def until(tab, what):
-    end = time.monotonic() + EXPECT / 1000
-    while not what():
-        assert time.monotonic() < end
-        tab.wait_for_timeout(50)
-
-
+@pytest.mark.slow
 def test_from_the_front_page_to_a_result_and_on_with_the_same_model(tab, views):
     tab.get_by_text("Free memory").wait_for(timeout=EXPECT)
     tab.get_by_role("link", name="a tiny model").click()
@@ -142,6 +119,7 @@ def test_a_run_is_found_exported_deleted_and_had_back(tab, url, views, tmp_path)
     assert tab.locator("img[src=x]").count() == 0
 
 
+@pytest.mark.slow
 def test_a_job_leads_back_to_the_page_it_was_begun_from(tab, url, jobs, views):
     let = threading.Event()
     held = jobs.submit("tiny:repeat", "before", lambda model, job: let.wait(60))

@@ -61,6 +61,7 @@ def button():
     return "Check pairs"
 
 
+@pytest.mark.slow
 def test_an_exercise_is_opened_hinted_checked_and_seen_by_the_teacher(tab, url, views, room, wordy, tmp_path):
     tab.get_by_text("0 of 3 solved").wait_for(timeout=EXPECT)
     assert (views[-1].model, views[-1].options["n"]) == (wordy, 3), "the page begins as the exercise wants it"

@@ -120,6 +120,7 @@ def made(page, jobs, store, **state):
     return opened(view(jobs, **state) if view is Shelf else view(jobs, store, **state))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PAGES)
 def test_an_address_edited_by_hand_is_used_or_named_in_one_notice(place, jobs, tmp_path, monkeypatch):
     # A link shows at once what a model at hand says of it; here none is.

@@ -17,8 +17,8 @@ from workbench.pages.shell import WIDE, Shell, line, opened
 from workbench.pages.shown import heading, paper
 from workbench.pages.sidebar import ModelAndTask
 from workbench.pages.table import Table
+from workbench.views import looks_address
 from workbench.views.looks import Looks
-from workbench.views.looks_address import restore, written
 
 SOURCES = {"Task": "task", "Text": "text"}
 
@@ -31,6 +31,7 @@ def page(view: Looks | None = None) -> pmui.Page:
 class AttentionPage(Shell):
     """Layout of a Looks view."""
 
+    worded, addressed = words, looks_address
     help: ClassVar = (
         ("This page", "where every head looks, on one prompt: choose a model, a task or a text of your own, press Show"),
         ("The grid", "hover previews a head, a click locks it; click two tokens of the prompt to pin them"),
@@ -86,15 +87,8 @@ class AttentionPage(Shell):
         view.param.watch(lambda *_: self._address(), addressed)
         self.page.param.watch(lambda *_: self._draw(), "dark_theme")
 
-    def _status(self) -> str:
-        return words.status(self.view)
-
-    def _written(self) -> dict[str, str]:
-        return written(self.view)
-
     def _restore(self, query: Mapping[str, str]) -> None:
-        restore(self.view, query)
-        self.sidebar.show()
+        super()._restore(query)
         self._set_chooser()
 
     def _show(self) -> None:

@@ -19,8 +19,8 @@ from workbench.pages.shown import SIDE_BY_SIDE, finished, frames, heading, paper
 from workbench.pages.sidebar import ModelAndTask
 from workbench.pages.table import Table
 from workbench.result import Result
+from workbench.views import channels_address
 from workbench.views.channels import SLOTS, Channels
-from workbench.views.channels_address import restore, written
 
 SLOT_NAMES = {"queries": "q", "keys": "k", "values": "v"}
 # Rows of the table: what follows has next to no effect.
@@ -35,6 +35,7 @@ def page(view: Channels | None = None) -> pmui.Page:
 class ChannelsPage(Shell):
     """Layout of a Channels view."""
 
+    worded, addressed = words, channels_address
     help: ClassVar = (
         ("This page", "what one head says to a later one: choose a model and a task, press Find channels, click a row"),
         ("A pair of heads", "a bar is one direction that the writer writes; click it to see what it does"),
@@ -85,19 +86,7 @@ class ChannelsPage(Shell):
         view.param.watch(lambda *_: self._draw_pair(), "status")
         view.param.watch(lambda *_: self._address(), ["model", "task", "options", "slot"])
         view.pair.param.watch(lambda *_: self._address(), ["writer", "reader", "component", "alpha", "prompt"])
-        # What is changed before the page has loaded never reaches the browser.
-        self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
-        self.page.param.watch(lambda *_: self._draw(), "dark_theme")
-
-    def _status(self) -> str:
-        return words.status(self.view)
-
-    def _written(self) -> dict[str, str]:
-        return written(self.view)
-
-    def _restore(self, query: Mapping[str, str]) -> None:
-        restore(self.view, query)
-        self.sidebar.show()
+        self._watch_looks()
 
     def _layers_clicked(self, figure: Any, point: Mapping[str, Any]) -> None:
         self.view.click_layers(figure, point)

@@ -22,7 +22,7 @@ from workbench.pages.shown import SIDE_BY_SIDE, TopCells, finished, frames_of, p
 from workbench.pages.sidebar import Sidebar
 from workbench.pages.stored import Stored
 from workbench.result import Circuit, Scores
-from workbench.views.address import restore, written
+from workbench.views import address
 from workbench.views.cells import Cell
 from workbench.views.circuits import Circuits
 
@@ -38,6 +38,7 @@ def page(view: Circuits | None = None) -> pmui.Page:
 class CircuitsPage(Shell):
     """Layout of a Circuits view."""
 
+    worded, addressed = words, address
     help: ClassVar = (
         ("This page", "find what carries an answer: choose a model and a task at the left, press Run for a map of its heads, "
          "or Find circuit for the edges"),
@@ -122,19 +123,7 @@ class CircuitsPage(Shell):
         view.param.watch(lambda *_: self._address(), addressed)
         view.ablation.param.watch(lambda *_: self._address(), ["place", "replaced"])
         view.attention.param.watch(lambda *_: self._address(), ["layer", "head", "prompt", "of"])
-        # What is changed before the page has loaded never reaches the browser.
-        self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
-        self.page.param.watch(lambda *_: self._draw(), "dark_theme")
-
-    def _status(self) -> str:
-        return words.status(self.view)
-
-    def _written(self) -> dict[str, str]:
-        return written(self.view)
-
-    def _restore(self, query: Mapping[str, str]) -> None:
-        restore(self.view, query)
-        self.sidebar.show()
+        self._watch_looks()
 
     def _clicked(self, figure: Any, point: Mapping[str, Any]) -> None:
         self.view.click(figure, point)

@@ -6,7 +6,6 @@ Each part is a class of its own with `title`, `cards` and `show`; another is one
 from collections.abc import Mapping
 from typing import ClassVar
 
-import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import dynamics_words as words
@@ -16,9 +15,9 @@ from workbench.pages.nested import Descent
 from workbench.pages.shell import WIDE, Shell, opened
 from workbench.pages.shown import SIDE_BY_SIDE
 from workbench.pages.training import Train
+from workbench.views import dynamics_address
 from workbench.views.descent import SETTINGS
 from workbench.views.dynamics import PARTS, Dynamics
-from workbench.views.dynamics_address import restore, written
 
 
 def page(view: Dynamics | None = None) -> pmui.Page:
@@ -29,6 +28,7 @@ def page(view: Dynamics | None = None) -> pmui.Page:
 class DynamicsPage(Shell):
     """Layout of a Dynamics view."""
 
+    worded, addressed = words, dynamics_address
     help: ClassVar = (
         ("This page", "how a circuit forms in training: choose a part above, drag the step of training"),
         ("Keys", "← → on the slider go one step of training back or on; a click in a curve goes to that step"),
@@ -63,18 +63,10 @@ class DynamicsPage(Shell):
         view.example.param.watch(lambda *_: self._address(), ["step", "of"])
         view.nested.param.watch(lambda *_: self._address(), list(SETTINGS))
         view.forming.param.watch(lambda *_: self._address(), ["model", "step"])
-        # What is changed before the page has loaded never reaches the browser.
-        self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
-        self.page.param.watch(lambda *_: self._draw(), "dark_theme")
-
-    def _status(self) -> str:
-        return words.status(self.view)
-
-    def _written(self) -> dict[str, str]:
-        return written(self.view)
+        self._watch_looks()
 
     def _restore(self, query: Mapping[str, str]) -> None:
-        restore(self.view, query)
+        dynamics_address.restore(self.view, query)
         self.train.set()
 
     def _open(self) -> None:

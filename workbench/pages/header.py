@@ -16,6 +16,7 @@ KEYS = (
     ("?", "this sheet"),
     ("Esc", "closes what is on top: a menu, a dialog, a panel that fills the window, the open head"),
     ("↑ ↓ Home End", "from row to row of a table, from item to item of a menu; Enter opens"),
+    ("← → ↑ ↓ in a figure", "from point to point, its numbers shown; Enter chooses like a click, Esc lets go"),
     ("← →", "one step on a slider"),
 )
 PANELS = (

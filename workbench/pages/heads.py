@@ -20,8 +20,8 @@ from workbench.pages.shell import Shell, line, opened
 from workbench.pages.shown import SIDE_BY_SIDE, finished, frames, heading, paper
 from workbench.pages.sidebar import ModelAndTask, Settings
 from workbench.pages.words import baseline
+from workbench.views import heads_address
 from workbench.views.heads import Heads
-from workbench.views.heads_address import restore, written
 
 JOINS = {
     "Direct logit attribution": "dla", "Attribution patching": "atp", "Activation patching (a run per head)": "patch",
@@ -38,6 +38,7 @@ def page(view: Heads | None = None) -> pmui.Page:
 class HeadsPage(Shell):
     """Layout of a Heads view."""
 
+    worded, addressed = words, heads_address
     help: ClassVar = (
         ("This page", "what every head of a model does, as a table: choose a model at the left, press Find heads"),
         ("The table", "click the head of a column to sort by it, a row or a cell of the map to open that head"),
@@ -95,19 +96,7 @@ class HeadsPage(Shell):
         view.param.watch(lambda *_: self._address(), addressed)
         view.head.param.watch(lambda *_: self._address(), "head")
         looked.param.watch(lambda *_: self._address(), ["prompt", "of"])
-        # What is changed before the page has loaded never reaches the browser.
-        self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
-        self.page.param.watch(lambda *_: self._draw(), "dark_theme")
-
-    def _status(self) -> str:
-        return words.status(self.view)
-
-    def _written(self) -> dict[str, str]:
-        return written(self.view)
-
-    def _restore(self, query: Mapping[str, str]) -> None:
-        restore(self.view, query)
-        self.sidebar.show()
+        self._watch_looks()
 
     def _cell_clicked(self, figure: Any, point: Mapping[str, Any]) -> None:
         self.view.click(figure, point)

@@ -3,7 +3,6 @@
 Text that comes from prompts is shown as it stands: panes of HTML get it escaped, widgets and figures treat it as text.
 """
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import panel as pn
@@ -16,8 +15,8 @@ from workbench.pages.shell import WIDE, Shell, line, opened
 from workbench.pages.shown import PADDING, SIDE_BY_SIDE, heading, paper
 from workbench.pages.sidebar import ModelAndTask, Settings
 from workbench.pages.words import baseline
+from workbench.views import maps_address
 from workbench.views.maps import Maps
-from workbench.views.maps_address import restore, written
 from workbench.views.maps_kinds import KINDS
 
 FIRST = ("metric", "direction", "positions")
@@ -34,6 +33,7 @@ def page(view: Maps | None = None) -> pmui.Page:
 class MapsPage(Shell):
     """Layout of a Maps view."""
 
+    worded, addressed = words, maps_address
     help: ClassVar = (
         ("This page", "the same cells by three methods, side by side, and how far they agree: choose a model and a task, press "
          "Compute"),
@@ -94,19 +94,7 @@ class MapsPage(Shell):
         view.param.watch(lambda *_: self._set_chooser(), ["prompts", "options", "kind", "exact"])
         addressed = ["model", "dtype", "device", "task", "options", "kind", "params", "exact", "prompt", "pair", "cell"]
         view.param.watch(lambda *_: self._address(), addressed)
-        # What is changed before the page has loaded never reaches the browser.
-        self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
-        self.page.param.watch(lambda *_: self._draw(), "dark_theme")
-
-    def _status(self) -> str:
-        return words.status(self.view)
-
-    def _written(self) -> dict[str, str]:
-        return written(self.view)
-
-    def _restore(self, query: Mapping[str, str]) -> None:
-        restore(self.view, query)
-        self.sidebar.show()
+        self._watch_looks()
 
     @property
     def _halved(self) -> bool:

@@ -4,7 +4,6 @@ together stands together, and the rest is a click away.
 Text that comes from prompts is shown as it stands: panes of HTML get it escaped, widgets and figures treat it as text.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import panel as pn
@@ -17,8 +16,8 @@ from workbench.pages.shell import WIDE, Shell, line, opened
 from workbench.pages.shown import SIDE_BY_SIDE, paper
 from workbench.pages.sidebar import ModelAndTask
 from workbench.pages.words import baseline
+from workbench.views import residual_address
 from workbench.views.residual import PARTS, Residual
-from workbench.views.residual_address import restore, written
 
 # Panels that stand side by side where there is room.
 HALVES = ("norms", "cosines", "layers", "components")
@@ -35,6 +34,7 @@ def page(view: Residual | None = None) -> pmui.Page:
 class ResidualPage(Shell):
     """Layout of a Residual view."""
 
+    worded, addressed = words, residual_address
     help: ClassVar = (
         ("This page", "what the residual stream holds, layer by layer: choose a model and a task, press Show"),
         ("The panels", "share one axis of tokens and one of layers: a click in one marks the place in all"),
@@ -94,19 +94,7 @@ class ResidualPage(Shell):
         addressed = ["model", "task", "options", "prompt", "of", "part", "points", "norm", "cosine", "lens", "shares"]
         addressed += ["layer", "pos", "head"]
         view.param.watch(lambda *_: self._address(), addressed)
-        # What is changed before the page has loaded never reaches the browser.
-        self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
-        self.page.param.watch(lambda *_: self._draw(), "dark_theme")
-
-    def _status(self) -> str:
-        return words.status(self.view)
-
-    def _written(self) -> dict[str, str]:
-        return written(self.view)
-
-    def _restore(self, query: Mapping[str, str]) -> None:
-        restore(self.view, query)
-        self.sidebar.show()
+        self._watch_looks()
 
     @property
     def _halved(self) -> bool:

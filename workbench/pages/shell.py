@@ -55,6 +55,10 @@ class Shell:
     page: pmui.Page
     # What the page's panels mean, as names and sentences, for the help sheet.
     help: ClassVar[Sequence[tuple[str, str]]] = ()
+    # The modules that word the page's status, and that write and restore its view.
+    worded: ClassVar[Any]
+    addressed: ClassVar[Any]
+    sidebar: Any
 
     def __init__(self, view: Any, run: str, width: int):
         self.view = view
@@ -88,15 +92,16 @@ class Shell:
 
     def _status(self) -> str:
         """How far the work is, as plain text."""
-        raise NotImplementedError
+        return self.worded.status(self.view)
 
     def _written(self) -> dict[str, str]:
         """What the URL says."""
-        raise NotImplementedError
+        return self.addressed.written(self.view)
 
     def _restore(self, query: Mapping[str, str]) -> None:
         """Take up what the URL says."""
-        raise NotImplementedError
+        self.addressed.restore(self.view, query)
+        self.sidebar.show()
 
     def follow(self, location: Any, query: Mapping[str, str]) -> None:
         """Take up what the URL says, and keep it in step from now on."""
@@ -169,6 +174,12 @@ class Shell:
         self.view.param.watch(lambda event: toast(event.new), "notice")
         # Why it failed is told after that it did.
         self.view.param.watch(lambda *_: self._tell_status(), "notice")
+
+    def _watch_looks(self) -> None:
+        """Draw all anew where the page gets another width or other colours."""
+        # What is changed before the page has loaded never reaches the browser.
+        self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
+        self.page.param.watch(lambda *_: self._draw(), "dark_theme")
 
     def _tell_status(self) -> None:
         view: Working = self.view

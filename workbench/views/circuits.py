@@ -21,7 +21,6 @@ from workbench.views.compared import Compared
 from workbench.views.expected import Expected
 from workbench.views.fields import Field, method_fields
 from workbench.views.live import Live
-from workbench.views.opened import opened
 from workbench.views.picking import Picking
 from workbench.views.question import CUSTOM, Question, baseline_of
 from workbench.views.working import IDLE, stamped
@@ -200,13 +199,8 @@ class Circuits(Picking):
 
     def open(self, key: str) -> None:
         """Show a stored result, and set the form to what it answers; needs no model."""
-        try:
-            result = opened(self.store, key)
-        except BadInput as problem:
-            self.tell("error", str(problem))
-            return
+        result = self.read(self.store, key)
         if result is None:
-            self.tell("error", "The stored result is damaged and was moved aside. Run it again.")
             self.list_stored()
             return
         self._job = None

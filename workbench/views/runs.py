@@ -11,7 +11,6 @@ from workbench.result import Result
 from workbench.store import Entry, Store
 from workbench.store.parcels import results_in, zipped
 from workbench.views.links import address, page_of, served
-from workbench.views.opened import opened
 from workbench.views.working import Working
 
 ALL = "all"
@@ -76,13 +75,8 @@ class Runs(Working):
 
     def choose(self, key: str) -> None:
         """Look at a stored result."""
-        try:
-            result = opened(self.store, key)
-        except BadInput as problem:
-            self.tell("error", str(problem))
-            return
+        result = self.read(self.store, key)
         if result is None:
-            self.tell("error", "The stored result is damaged and was moved aside. Run it again.")
             self.list_stored()
             return
         self.param.update(chosen=result.origin.key, result=result)

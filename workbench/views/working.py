@@ -5,8 +5,11 @@ from typing import Any
 
 import param
 
+from workbench.errors import BadInput
 from workbench.jobs import Job
 from workbench.result import Origin, Result
+from workbench.store import Store
+from workbench.views.opened import opened
 
 IDLE = "idle"
 SHARED = "Stopped for you. Somebody else waits for the same result, so its work goes on; Run joins it again."
@@ -46,6 +49,17 @@ class Working(param.Parameterized):
         self._job = None
         self.param.update(status="stopped", label="", progress=None, seconds_left=None)
         self.tell("info", SHARED)
+
+    def read(self, store: Store, key: str) -> Result | None:
+        """What is stored under a key; where it cannot be read, None and a notice."""
+        try:
+            result = opened(store, key)
+        except BadInput as problem:
+            self.tell("error", str(problem))
+            return None
+        if result is None:
+            self.tell("error", "The stored result is damaged and was moved aside. Run it again.")
+        return result
 
     def tell(self, level: str, text: str) -> None:
         """Give the user a notice."""
