@@ -12,7 +12,7 @@ import pytest
 
 from tests.pages.conftest import EXPECT, served
 from tests.plots import samples
-from tests.views.test_edited_addresses import PAGES
+from tests.views.test_edited_addresses import PAGES, made
 from workbench.store import Store
 from workbench.store.texts import keep_text
 from workbench.views.classroom import Classroom
@@ -65,8 +65,8 @@ def url(jobs, store, room, monkeypatch):
 
     pages = {f"/{name}": lambda name=name: session(name) for name in names}
     pages["/teacher"] = lambda: import_module("workbench.pages.teacher").page(room)
-    with served(pages) as made:
-        yield made
+    with served(pages) as front:
+        yield front
 
 
 @pytest.fixture
