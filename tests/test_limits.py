@@ -8,8 +8,10 @@ from workbench.errors import BadInput
 from workbench.jobs import Jobs, Limits, Models, limits
 from workbench.store import Store
 from workbench.views.circuits import Circuits
+from workbench.views.index import Index
 from workbench.views.query import model as model_of_url
 from workbench.views.question import Question
+from workbench.views.shelf import Shelf
 
 HOSTILE = [
     "../../etc/passwd", "a/../../b", "<img src=x onerror=alert(1)>", "a\x00b", "a\nb", "x" * 2000, "org/name<script>",
@@ -62,6 +64,21 @@ def test_only_allowed_models_are_loaded_and_their_checkpoints_with_them(monkeypa
     view.run()
     assert "this server allows" in view.notice.text
     assert not view.live
+
+
+def test_pages_begin_with_a_model_that_is_allowed_and_offer_no_other(monkeypatch, tmp_path):
+    store = Store(tmp_path)
+    assert Circuits(Jobs(Models()), store).model == Shelf(Jobs(Models())).ref == "smollm2-135m"
+    monkeypatch.setenv("WORKBENCH_ALLOW", "trained:attention\nknown:copy")
+    monkeypatch.setenv("WORKBENCH_PAGES", "index circuits heads")
+    assert Circuits(Jobs(Models()), store).model == Shelf(Jobs(Models())).ref == "trained:attention"
+    assert Circuits(Jobs(Models()), store, model="known:copy").model == "known:copy"
+    front = Index(Jobs(Models()), store)
+    assert not any(card["first"] for card in front.cards())
+    assert {name for names in front.here().values() for name in names} == {"trained:attention", "known:copy"}
+    monkeypatch.setenv("WORKBENCH_ALLOW", "smollm2-135m\ntiny:repeat")
+    assert Circuits(Jobs(Models()), store).model == "smollm2-135m"
+    assert "a tiny model, in seconds" in front.cards()[0]["first"]
 
 
 def test_paths_lie_in_the_folder_of_the_server(monkeypatch, tmp_path):

@@ -11,12 +11,12 @@ session asked for by a button goes on when the session ends, and its result land
 import atexit
 
 from workbench.jobs.job import INTERNAL, LIVE, Job
-from workbench.jobs.limits import Limits, limits
+from workbench.jobs.limits import USUAL, Limits, limits
 from workbench.jobs.models import Models
 from workbench.jobs.placed import Placed
 from workbench.jobs.queues import Jobs
 
-__all__ = ["INTERNAL", "JOBS", "LIVE", "Job", "Jobs", "Limits", "Models", "Placed", "limits"]
+__all__ = ["INTERNAL", "JOBS", "LIVE", "USUAL", "Job", "Jobs", "Limits", "Models", "Placed", "limits"]
 
 JOBS = Jobs()
 # A thread inside torch while the interpreter goes away may crash it; finished pieces are on disk by then.

@@ -10,6 +10,8 @@ from typing import Any
 from workbench.errors import BadInput, one_of
 from workbench.models.revisions import LONGEST
 
+# The model that pages begin with.
+USUAL = "smollm2-135m"
 # What stands in no name and in no path that we read.
 _NEVER = re.compile(r"[<>\x00-\x1f\x7f|*?\"]")
 # Names of limits in WORKBENCH_LIMITS: 'tokens=256,pairs=64'.
@@ -57,11 +59,20 @@ class Limits:
             told[name] = int(value)
         return cls(**told)
 
+    def allows(self, ref: str) -> bool:
+        """Whether the model, or that of this checkpoint, may be asked for."""
+        return not self.allow or ref in self.allow or _bare(ref) in self.allow
+
+    @property
+    def usual(self) -> str:
+        """The model that a page begins with: `USUAL`, or the first of those that are allowed."""
+        return USUAL if self.allows(USUAL) else self.allow[0]
+
     def check_model(self, ref: str) -> None:
         """Raise BadInput unless the ref can be one, and its model, or that of its checkpoint, is allowed."""
         if len(ref) > LONGEST or _NEVER.search(ref) or ".." in Path(ref).parts:
             raise BadInput(f"the model must be a name, a hub name, a folder or a .gguf file, without '..'; got {ref[:60]!r}.")
-        if self.allow and ref not in self.allow and _bare(ref) not in self.allow:
+        if not self.allows(ref):
             listed = ", ".join(self.allow[:12]) + (", …" if len(self.allow) > 12 else "")
             raise BadInput(f"the model must be one that this server allows: {listed}; got {ref[:60]!r}.")
         if self.folder is not None and ref not in self.allow and _is_path(ref) and not self._holds(ref):

@@ -6,7 +6,7 @@ from typing import Any
 import param
 
 from workbench.errors import BadInput, one_of
-from workbench.jobs import Placed, limits
+from workbench.jobs import USUAL, Placed, limits
 from workbench.views.fields import Field, given, task_fields
 from workbench.views.question import CUSTOM, Question
 from workbench.views.working import Working
@@ -15,7 +15,7 @@ from workbench.views.working import Working
 class Asking(Working):
     """State that these pages share. Nothing here computes."""
 
-    model = param.String(default="smollm2-135m", doc="Ref of the model.")
+    model = param.String(default=USUAL, doc="Ref of the model; at first one that the server allows.")
     dtype = param.String(default="", doc="Dtype of the weights; '' is the default.")
     device = param.String(default="", doc="Where the model is; '' is the default.")
     task = param.String(default="ioi", doc="Id of a task, or 'custom'.")
@@ -23,7 +23,7 @@ class Asking(Working):
     rows = param.String(default="", doc="The user's own pairs, as CSV or JSON text.")
 
     def __init__(self, **state: Any):
-        super().__init__(**state)
+        super().__init__(**{"model": limits().usual, **state})
         self.task_changed()
 
     @property

@@ -6,14 +6,14 @@ from typing import Any
 
 import param
 
-from workbench.jobs import JOBS, Jobs
+from workbench.jobs import JOBS, USUAL, Jobs, limits
 from workbench.store import Store
 from workbench.views.links import PAGES, address, served
 from workbench.views.query import at_hand
 from workbench.views.working import Working
 
 SMALL = {"model": "tiny:repeat", "task": "repeated_tokens"}
-LARGE = {"model": "smollm2-135m", "task": "ioi"}
+LARGE = {"model": USUAL, "task": "ioi"}
 # What a page is asked with its first click, beside model and task; pages that are not here have no form.
 FIRST: dict[str, dict[str, str]] = {
     "pairs": {}, "maps": {}, "heads": {}, "attention": {}, "residual": {}, "circuits": {"method": "patch"}, "channels": {},
@@ -44,7 +44,7 @@ class Index(Working):
 
     def cards(self) -> list[dict[str, Any]]:
         """A card per page that is served: title, about, address, and links to a first result by their label."""
-        large = at_hand(LARGE["model"])
+        large = limits().allows(LARGE["model"]) and at_hand(LARGE["model"])
         made = []
         for name in served():
             if name == "index":
@@ -52,17 +52,19 @@ class Index(Working):
             title, about = PAGES[name]
             first = {}
             if name in FIRST:
-                first["a tiny model, in seconds"] = address(name, SMALL | FIRST[name] | SHORT.get(name, {}))
+                if limits().allows(SMALL["model"]):
+                    first["a tiny model, in seconds"] = address(name, SMALL | FIRST[name] | SHORT.get(name, {}))
                 if large:
                     first["SmolLM2-135M"] = address(name, LARGE | FIRST[name])
             made.append({"title": title, "about": about, "address": name, "first": first})
         return made
 
     def here(self) -> dict[str, list[str]]:
-        """The models that load without the network."""
+        """The models that load without the network, of those that are allowed."""
         from workbench.models import CATALOGUE, on_disk, own_refs
 
-        return {"From the hub": [name for name in CATALOGUE if on_disk(CATALOGUE[name])], "Of this project": own_refs()}
+        found = {"From the hub": [name for name in CATALOGUE if on_disk(CATALOGUE[name])], "Of this project": own_refs()}
+        return {title: [name for name in names if limits().allows(name)] for title, names in found.items()}
 
     def notebooks(self) -> list[str]:
         """The names of the notebooks of this checkout."""

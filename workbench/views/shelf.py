@@ -6,7 +6,7 @@ from typing import Any
 import param
 
 from workbench.errors import BadInput
-from workbench.jobs import JOBS, LIVE, Jobs, Placed, limits
+from workbench.jobs import JOBS, LIVE, USUAL, Jobs, Placed, limits
 from workbench.jobs.placed import DTYPE
 from workbench.models.memory import gigabytes
 from workbench.views.asking import check_placed
@@ -41,13 +41,13 @@ class Row:
 class Shelf(Working):
     """State of the page of models."""
 
-    ref = param.String(default="smollm2-135m", doc="The model that is chosen.")
+    ref = param.String(default=USUAL, doc="The model that is chosen; at first one that the server allows.")
     dtype = param.String(default="", doc="Dtype of the weights; '' is the default.")
     device = param.String(default="", doc="Where to load it; '' is the default.")
     rows = param.List(default=[], doc="What there is.")
 
     def __init__(self, jobs: Jobs = JOBS, **state: Any):
-        super().__init__(**state)
+        super().__init__(**{"ref": limits().usual, **state})
         self.jobs = jobs
         self.look()
         self.param.watch(lambda *_: self.look(), ["dtype", "device"])
