@@ -39,7 +39,11 @@ def pages(ref: str, repeats: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         model, store = load(ref, device="cpu"), Store(Path(folder))
         pairs = TASKS["ioi"](model, **TASK)
-        scores = store.compute(METHODS["eap"], model, pairs)
+        # Each of other prompts: nothing of one is at hand for the next.
+        circuits = [
+            store.compute(METHODS["eap"], model, TASKS["ioi"](model, **TASK | {"seed": seed})).origin.key
+            for seed in range(repeats + 1)
+        ]
         heads = store.compute(METHODS["atp"], model, pairs)
         del model
         row: dict[str, Any] = {"model": ref, "prompts": len(pairs), "start_s": [], "first_page_s": []}
@@ -48,7 +52,7 @@ def pages(ref: str, repeats: int) -> dict[str, Any]:
                 row["start_s"].append(started)
                 row["first_page_s"].append(_first(tab, f"{url}/circuits?result={heads.origin.key}"))
         with _browsed(playwright, folder) as (_, tab, url):
-            row |= _replaced(tab, f"{url}/circuits?result={scores.origin.key}&size={SHOWN}", repeats)
+            row |= _replaced(tab, [f"{url}/circuits?result={key}&size={SHOWN}" for key in circuits], repeats)
         with _browsed(playwright, folder) as (_, tab, url):
             row |= _mapped(tab, url, ref, repeats)
     return row
@@ -83,24 +87,20 @@ def _first(tab: Any, url: str) -> float:
     return time.perf_counter() - start
 
 
-def _replaced(tab: Any, url: str, repeats: int) -> dict[str, Any]:
+def _replaced(tab: Any, urls: list[str], repeats: int) -> dict[str, Any]:
     """Seconds from a click on what a node or an edge is replaced by until what it changed stands on the page.
 
-    The first also waits for the model to be loaded, where the walk to the node has not been long enough for it.
+    The very first, whose model is not in memory before its node is chosen; the first of each further circuit, of other
+    prompts, clicked as soon as the node's attention stands there; then those that follow on one circuit.
     """
-    tab.goto(url)
-    canvas = tab.locator("canvas.base")
-    canvas.wait_for()
-    _until(lambda: int(canvas.evaluate("each => each.dataset.edges ?? 0")) > 0)
+    firsts = []
+    for url in urls:
+        canvas = _network(tab, url)
+        _choose_head(tab, canvas)
+        firsts.append(_answered(tab, "Zero"))
     nodes, edges = [], []
     for _ in range(repeats):
-        # To the next head above: MLPs and the logits stand between them.
-        canvas.focus()
-        canvas.press("ArrowUp")
-        while not (canvas.evaluate("each => each.dataset.at ?? ''")).startswith("a"):
-            canvas.press("ArrowUp")
-        canvas.press("Enter")
-        tab.get_by_text("Attention in layer").first.wait_for()
+        _choose_head(tab, canvas)
         nodes += [_answered(tab, "Zero"), _answered(tab, "Mean")]
         # An edge into a head that is replaced changes nothing.
         _clear(tab)
@@ -109,7 +109,33 @@ def _replaced(tab: Any, url: str, repeats: int) -> dict[str, Any]:
         canvas.press("Enter")
         edges.append(_answered(tab, "Other run"))
         _clear(tab)
-    return {"first_answer_s": nodes[0], "node_s": nodes[1:], "edge_s": edges}
+    return {"loading_answer_s": firsts[0], "first_answer_s": firsts[1:], "node_s": nodes, "edge_s": edges}
+
+
+def _network(tab: Any, url: str) -> Any:
+    """The canvas of a circuit, drawn."""
+    tab.goto(url)
+    canvas = tab.locator("canvas.base")
+    canvas.wait_for()
+    _until(lambda: int(canvas.evaluate("each => each.dataset.edges ?? 0")) > 0)
+    return canvas
+
+
+def _choose_head(tab: Any, canvas: Any) -> None:
+    """Choose another head: the next above, else below; MLPs and the logits stand between them."""
+    here = _at(canvas)
+    canvas.focus()
+    for key in [*["ArrowUp"] * 12, *["ArrowDown"] * 24]:
+        canvas.press(key)
+        if _at(canvas).startswith("a") and _at(canvas) != here:
+            break
+    canvas.press("Enter")
+    tab.get_by_text("Attention in layer").first.wait_for()
+
+
+def _at(canvas: Any) -> str:
+    """The node that the canvas says is walked to."""
+    return canvas.evaluate("each => each.dataset.at ?? ''")
 
 
 def _clear(tab: Any) -> None:
@@ -213,7 +239,8 @@ def told(row: dict[str, Any]) -> list[str]:
     return [
         f"first page of a new server, with a stored run: {median(row['first_page_s']):.2f} s; the server is ready "
         f"{median(row['start_s']):.1f} s after its start",
-        f"a node replaced: {median(row['node_s']):.2f} s, the first {row['first_answer_s']:.2f} s; an edge: "
+        f"a node replaced: {median(row['node_s']):.2f} s, the first of a circuit {median(row['first_answer_s']):.2f} s, "
+        f"with the model to load {row['loading_answer_s']:.2f} s; an edge: "
         f"{median(row['edge_s']):.2f} s",
         f"maps of other prompts: {median(row['mapped_s']):.2f} s, of which the model's own {median(row['own_s']):.2f} s; of "
         f"one prompt: {median(row['prompt_s']):.2f} s",

@@ -83,7 +83,7 @@ def in_batches(work: Callable[[slice], Part], count: int, most: int, label: str)
         try:
             return work(slice(rows.start, rows.stop))
         except NotFinite as problem:
-            raise problem.counted_from(rows.start) from problem
+            raise problem.counted_from(rows.start) from None
 
     batches = [range(first, min(count, first + most)) for first in range(0, count, most)]
     return [part for rows in track(batches, label) for part in in_halves(on, rows)]

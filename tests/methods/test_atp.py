@@ -124,3 +124,23 @@ def test_the_correction_refuses_scores_it_cannot_make_itself(llama, monkeypatch)
     monkeypatch.setattr(module, "scorer", other)
     with pytest.raises(BadInput, match="scores that are products of queries and keys"):
         atp(llama, toy_pairs(llama), sites="q", qk_correction=True)
+
+
+@pytest.mark.parametrize("method", ["atp", "relp"])
+def test_a_distance_is_to_the_clean_run_whichever_run_is_patched(llama, method):
+    pairs = toy_pairs(llama, n=3)
+    told = METHODS["baseline"](llama, pairs, metric="kl").values
+    for direction in ("noise", "denoise"):
+        found = METHODS[method](llama, pairs, metric="kl", direction=direction)
+        for run in ("clean", "corrupt"):
+            np.testing.assert_allclose(found.parts[run].values, told.sel(run=run).values, atol=1e-5)
+    assert float(told.sel(run="corrupt").min()) > 1e-3
+
+
+def test_corrected_queries_and_keys_are_those_of_atp_star_in_every_metric(llama):
+    pairs = toy_pairs(llama, n=3)
+    asked = {"sites": ("q", "k"), "by": ("layer", "head", "pos"), "metric": "kl"}
+    corrected = METHODS["atp"](llama, pairs, qk_correction=True, **asked).values
+    star = METHODS["atp_star"](llama, pairs, graddrop=False, **asked).parts["signed"]
+    assert float(np.nanmax(np.abs(star.values))) > 1e-5
+    np.testing.assert_allclose(corrected.values, star.values, atol=1e-6)

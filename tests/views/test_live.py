@@ -33,6 +33,8 @@ def view(models, tmp_path):
     made.options = {**made.options, "n": 4}
     made.run()
     settle(made)
+    assert made.ablation._ready._job.wait(20), "the runs of a circuit are recorded as soon as it is there"
+    made.ablation._ready.refresh()
     yield made
     jobs.stop_all(10)
 

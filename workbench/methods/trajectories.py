@@ -97,7 +97,8 @@ def _of_ends(model: Any, pairs: Pairs, of: str) -> Float[Tensor, "row batch d_mo
 
     def ends(rows: slice) -> Float[Tensor, "row batch d_model"]:
         _, kept = read(model, tokens[rows].to(end.device), end[rows], _sites(model))
-        return torch.stack([kept[site][torch.arange(len(end[rows])), end[rows]] for site in _sites(model)])
+        at = end[rows]
+        return torch.stack([kept[site][torch.arange(len(at), device=at.device), at] for site in _sites(model)])
 
     most = prompts_at_once(model, pairs, ("resid_pre",))
     return torch.cat(in_batches(ends, len(pairs), most, "Reading the streams"), 1).double()

@@ -24,6 +24,8 @@ from workbench.views.runs import ALL, FILTERS, Runs
 from workbench.views.runs_address import restore, written
 
 MOST = 200
+# Larger files are refused in the browser: until it is read a file is held in the server's memory.
+MOST_BYTES = 256 << 20
 HEAD = ("When", "Kind", "Method", "Model", "Task", "Settings", "Size", "Key")
 FIELD: dict[str, Any] = {"size": "small", "margin": 0}
 
@@ -64,7 +66,8 @@ class RunsPage(Shell):
         }
         self.export = pmui.FileDownload(callback=self._export, filename="runs.zip", label="Export", width=170, **FIELD)
         self.export.variant = "outlined"
-        self.file = pmui.FileInput(label="Import", accept=".npz,.zip,.json,.pt,.graphml", width=130, **FIELD)
+        accepted = ".npz,.zip,.json,.pt,.graphml"
+        self.file = pmui.FileInput(label="Import", accept=accepted, max_file_size=MOST_BYTES, width=130, **FIELD)
         fields = pmui.FlexBox(
             self.search, *self.filters.values(), self.export, self.file, gap="10px 8px", flex_wrap="wrap",
             align_items="center", margin=(6, 0), **WIDE,

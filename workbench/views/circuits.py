@@ -226,6 +226,7 @@ class Circuits(Picking):
         """Nodes and edges of a finished circuit can be replaced, and it can be compared."""
         circuit = self.result if isinstance(self.result, Circuit) else None
         self.ablation.ask_about(self._question, circuit)
+        self.ablation.prepare()
         self.compared.ask_about(circuit)
 
     def _adopt(self, origin: Origin) -> None:

@@ -11,7 +11,7 @@ from workbench.result import Circuit, canonical
 from workbench.views.answering import BYS, Answer, Replaced, answered, recorded_runs
 from workbench.views.code import code_of
 from workbench.views.latest import Latest
-from workbench.views.question import Question
+from workbench.views.question import CUSTOM, Question
 
 MOST = 40
 
@@ -28,7 +28,7 @@ class Live(param.Parameterized):
 
     def __init__(self, jobs: Jobs):
         super().__init__()
-        self._latest, self._ready, self._models = Latest(jobs), Latest(jobs, kept=1), jobs.models
+        self._latest, self._ready, self._models = Latest(jobs), Latest(jobs, kept=0), jobs.models
         self._question: Question | None = None
         self._circuit: Circuit | None = None
         self.graph: Graph | None = None
@@ -71,7 +71,9 @@ class Live(param.Parameterized):
             loading: The model is being loaded, for something that was asked just before.
         """
         asked, circuit = self._question, self._circuit
-        if self.unavailable or asked is None or circuit is None or not (loading or asked.placed in self._models):
+        if self.unavailable or asked is None or circuit is None or (asked.task == CUSTOM and not asked.rows):
+            return
+        if not (loading or asked.placed in self._models):
             return
         metric, graph = _metric(circuit), graph_from(circuit)
 
