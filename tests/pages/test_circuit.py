@@ -24,53 +24,53 @@ def view(tmp_path):
 
 def test_the_page_keeps_the_size_when_it_is_drawn_again_and_shows_no_network_without_edges(view):
     page = CircuitsPage(view)
-    page.size.slider.value = 60
+    page.cards.size.slider.value = 60
     assert view.size == 60
     page.ruler.pixels = 700
     page.page.dark_theme = True
-    assert (view.size, page.size.slider.value) == (60, 60)
+    assert (view.size, page.cards.size.slider.value) == (60, 60)
     assert not page.map.chart.visible
-    assert page.network.pane.visible
-    assert "60 edges asked for" in page.network.title.object
-    assert page.network.pane.across == page._width(page._halved)
-    assert page.network.pane.colours == colouring("dark")["colours"]
-    assert np.frombuffer(page.network.pane.shown, np.uint8).sum() == pruned("top", 60, True).sum()
-    assert '"x0":60' in page.size.curve.chart.figure
+    assert page.cards.network.pane.visible
+    assert "60 edges asked for" in page.cards.network.title.object
+    assert page.cards.network.pane.across == page._width(page._halved)
+    assert page.cards.network.pane.colours == colouring("dark")["colours"]
+    assert np.frombuffer(page.cards.network.pane.shown, np.uint8).sum() == pruned("top", 60, True).sum()
+    assert '"x0":60' in page.cards.size.curve.chart.figure
     assert not pruned("top", 3, True).any()
-    page.size.slider.value = 3
-    assert not page.network.pane.visible
-    assert "3 edges asked for, 0 kept after pruning: none lies on a path" in page.size.says.object
+    page.cards.size.slider.value = 3
+    assert not page.cards.network.pane.visible
+    assert "3 edges asked for, 0 kept after pruning: none lies on a path" in page.cards.size.says.object
 
 
 def test_a_step_of_the_slider_sends_no_edges_again(view):
     page, sent = CircuitsPage(view), []
-    page.network.pane.param.watch(
+    page.cards.network.pane.param.watch(
         lambda *events: sent.extend(event.name for event in events), ["ends", "scores", "nodes", "shown", "places"]
     )
     for size in (60, 20, GRAPH.n_edges, 60):
-        page.size.slider.value = size
+        page.cards.size.slider.value = size
     assert set(sent) == {"shown", "places"}
-    assert len(page.network.pane.shown) == len(page.network.pane.scores) // 4
+    assert len(page.cards.network.pane.shown) == len(page.cards.network.pane.scores) // 4
 
 
 def test_an_unfinished_circuit_is_a_network_without_a_slider(view):
     page = CircuitsPage(view)
-    assert page.size.chooser.visible
+    assert page.cards.size.chooser.visible
     scores = SCORES.copy()
     scores[5:] = np.nan
     view.param.update(result=scored(scores, nan="not yet"), whole=False)
-    assert not page.size.chooser.visible
-    assert not page.size.card.visible
-    assert page.network.pane.visible
-    assert not page.live.card.visible
+    assert not page.cards.size.chooser.visible
+    assert not page.cards.size.card.visible
+    assert page.cards.network.pane.visible
+    assert not page.cards.live.card.visible
 
 
 def test_scores_alone_have_a_slider_and_no_curve(view):
     page = CircuitsPage(view)
     view.result = scored()
-    assert page.size.chooser.visible
-    assert not page.size.card.visible
-    assert "not measured" in page.size.says.object
+    assert page.cards.size.chooser.visible
+    assert not page.cards.size.card.visible
+    assert "not measured" in page.cards.size.says.object
 
 
 def test_what_is_noted_of_a_circuit_is_text(view):
@@ -81,14 +81,14 @@ def test_what_is_noted_of_a_circuit_is_text(view):
 
 
 def test_what_is_said_of_a_node_or_an_edge(view):
-    page, card = CircuitsPage(view), CircuitsPage(view).live
+    page, card = CircuitsPage(view), CircuitsPage(view).cards.live
     assert "Click a node or an edge" in card.about.object
     assert not card.buttons.visible
     view.pick("a0.h1")
     out = SCORES[view.result.values.coords["src"].values == GRAPH.source("a0.h1")].sum()
     assert f"edges out: {out:+.3g} logits" in card.chosen.object
     assert card.buttons.visible
-    assert page.network.pane.selected == "a0.h1"
+    assert page.cards.network.pane.selected == "a0.h1"
     edge = view.result.names()[int(np.argmax(np.abs(SCORES)))]
     view.pick(edge)
     assert f"rank 1 of {len(SCORES)}" in card.chosen.object
@@ -103,10 +103,10 @@ def test_what_is_said_of_a_node_or_an_edge(view):
 
 def test_what_is_replaced_is_listed_crossed_out_and_taken_back(view, monkeypatch):
     monkeypatch.setattr(view.ablation, "measure", lambda: None)
-    page, card = CircuitsPage(view), CircuitsPage(view).live
+    page, card = CircuitsPage(view), CircuitsPage(view).cards.live
     view.replace("a0.h1", "zero")
     view.replace("a0.h1->logits", "mean")
-    assert page.network.pane.replaced == {"a0.h1": "zero", "a0.h1->logits": "mean"}
+    assert page.cards.network.pane.replaced == {"a0.h1": "zero", "a0.h1->logits": "mean"}
     assert "<b>a0.h1</b> writes zero" in card.list[0][0].object
     assert "carries its mean over the corrupt prompts" in card.list[1][0].object
     card.list[0][1].clicks += 1
@@ -115,7 +115,7 @@ def test_what_is_replaced_is_listed_crossed_out_and_taken_back(view, monkeypatch
     assert len(view.ablation.replaced) == 2
     card.clear.clicks += 1
     assert not view.ablation.replaced
-    assert page.network.pane.replaced == {}
+    assert page.cards.network.pane.replaced == {}
 
 
 def test_channels_and_several_checkpoints_say_why_nothing_is_replaced(view):
@@ -125,6 +125,6 @@ def test_channels_and_several_checkpoints_say_why_nothing_is_replaced(view):
     assert "Unavailable" in view.ablation.unavailable
     view.ablation.ask_about(None, circuit)
     assert "several checkpoints" in view.ablation.why_not("m0")
-    card = CircuitsPage(view).live
+    card = CircuitsPage(view).cards.live
     assert not card.buttons.visible
     assert "Unavailable" in card.about.object

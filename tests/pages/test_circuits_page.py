@@ -66,7 +66,7 @@ def test_in_a_narrow_window_the_form_gives_way_and_its_button_brings_it_back(tab
     tab.reload()
     tab.get_by_role("button", name="Run").wait_for(timeout=EXPECT)
     until(tab, lambda: not task.is_visible() or task.bounding_box()["x"] < 0)
-    assert tab.get_by_role("button", name="Run").bounding_box()["x"] < 100
+    until(tab, lambda: tab.get_by_role("button", name="Run").bounding_box()["x"] < 100)
     tab.get_by_role("button", name="Open drawer").click()
     until(tab, lambda: task.is_visible() and task.bounding_box()["x"] > 0)
 

@@ -11,11 +11,8 @@ import panel as pn
 import panel_material_ui as pmui
 
 from workbench.pages import words
-from workbench.pages.circuit import Size
-from workbench.pages.compared import ComparedCard
-from workbench.pages.live import LiveCard
-from workbench.pages.menu import Menu, Panel, menued
-from workbench.pages.network import NetworkPane
+from workbench.pages.circuit_cards import CircuitCards
+from workbench.pages.menu import Panel
 from workbench.pages.ruler import Ruler
 from workbench.pages.shell import WIDE, Shell, line, opened
 from workbench.pages.shown import SIDE_BY_SIDE, TopCells, finished, frames_of, paper
@@ -51,11 +48,10 @@ class CircuitsPage(Shell):
     def __init__(self, view: Circuits):
         super().__init__(view, "Run", 110)
         self.sidebar, self.stored, self.top = Sidebar(view), Stored(view), TopCells(view)
-        self.map, self.attention, self.size = Panel(self._clicked), Panel(), Size(view)
-        self.network, self.live = NetworkPane(view), LiveCard(view)
-        self.compared = ComparedCard(view)
+        self.map, self.attention = Panel(self._clicked), Panel()
+        # Made for the first Circuit: a page that shows none is there the sooner.
+        self.cards: CircuitCards | None = None
         self.find = pmui.Button(label="Find circuit", variant="outlined", width=140, margin=(0, 0, 0, 8))
-        self.network_menu = Menu()
         self.baseline, self.expects = line(), line()
         self.page = self._layout()
         self._watch()
@@ -66,17 +62,12 @@ class CircuitsPage(Shell):
 
     def _layout(self) -> pmui.Page:
         self.hint = pn.pane.HTML(margin=0, sizing_mode="stretch_width")
-        self.map_card = paper(
-            self.hint, self.size.chooser, self.map.box, menued(self.network_menu, *self.network.objects),
-        )  # fmt: skip
+        self.map_card = paper(self.hint, self.map.box)
         self.chooser = self._chooser()
         self.looks = line()
         self.attention_card = paper(self.chooser, self.looks, self.attention.box)
         self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
         self.beside = pmui.Column(
-            self.live.card,
-            self.size.card,
-            self.compared.card,
             self.anchor,
             self.attention_card,
             self.top.card,
@@ -160,14 +151,14 @@ class CircuitsPage(Shell):
     def _draw_map(self) -> None:
         """Draw the map, or the network and what stands beside it."""
         shown, width = self.view.shown, self._width(self._halved)
-        self.size.show(self.theme, width)
-        self.network.show(self.theme, width)
-        self.compared.show(self.theme, width)
-        sizes, rows = self.view.sizes, self.view.rows
-        code = "" if sizes is None else sizes.code(sizes.chosen if self.view.size is None else self.view.size, rows)
-        self.network_menu.show(shown if self.network.pane.visible else None, rows, code)
+        if self.cards is None and isinstance(shown, Circuit):
+            self.cards = CircuitCards(self.view)
+            self.map_card[:] = [self.hint, self.cards.size.chooser, self.map.box, self.cards.drawn]
+            self.beside[:] = [*self.cards.beside, *self.beside]
+        if self.cards is not None:
+            self.cards.show(self.theme, width)
         made = None if shown is None or isinstance(shown, Circuit) else finished(shown, self.theme, width)
-        self.map.show(made, shown, rows, frames=[] if made is None else self._frames(made.figure))
+        self.map.show(made, shown, self.view.rows, frames=[] if made is None else self._frames(made.figure))
 
     def _frames(self, figure: Any) -> list[dict[str, Any]]:
         looked = self.view.attention
