@@ -31,7 +31,7 @@ def app_lines(figures: dict[str, Any]) -> list[str]:
             f"{median(row['start_s']):.1f} s after the server's start |",
             f"| a node replaced on the page, `{name}`, {prompts} prompts | under 1.5 s | **{median(row['node_s']):.2f} s**, "
             f"slowest {max(row['node_s']):.2f} s; the first of a circuit **{median(row['first_answer_s']):.2f} s**, slowest "
-            f"{max(row['first_answer_s']):.2f} s; with the model to load {row['loading_answer_s']:.2f} s |",
+            f"{max(row['first_answer_s']):.2f} s; of a model just loaded {row['very_first_s']:.2f} s |",
             f"| an edge replaced on the page, likewise | under 1.5 s | **{median(row['edge_s']):.2f} s**, slowest "
             f"{max(row['edge_s']):.2f} s |",
             f"| two maps of other prompts, `{name}`, beyond the model's own time | under 1 s | "

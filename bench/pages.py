@@ -90,8 +90,8 @@ def _first(tab: Any, url: str) -> float:
 def _replaced(tab: Any, urls: list[str], repeats: int) -> dict[str, Any]:
     """Seconds from a click on what a node or an edge is replaced by until what it changed stands on the page.
 
-    The very first, whose model is not in memory before its node is chosen; the first of each further circuit, of other
-    prompts, clicked as soon as the node's attention stands there; then those that follow on one circuit.
+    The very first, whose model was loaded just before, for the attention of its node; the first of each further circuit, of
+    other prompts; then those that follow on one circuit. A node is replaced as soon as its attention stands there.
     """
     firsts = []
     for url in urls:
@@ -109,7 +109,7 @@ def _replaced(tab: Any, urls: list[str], repeats: int) -> dict[str, Any]:
         canvas.press("Enter")
         edges.append(_answered(tab, "Other run"))
         _clear(tab)
-    return {"loading_answer_s": firsts[0], "first_answer_s": firsts[1:], "node_s": nodes, "edge_s": edges}
+    return {"very_first_s": firsts[0], "first_answer_s": firsts[1:], "node_s": nodes, "edge_s": edges}
 
 
 def _network(tab: Any, url: str) -> Any:
@@ -122,7 +122,7 @@ def _network(tab: Any, url: str) -> Any:
 
 
 def _choose_head(tab: Any, canvas: Any) -> None:
-    """Choose another head: the next above, else below; MLPs and the logits stand between them."""
+    """Choose another head, the next above, else below, and wait for its attention; MLPs and the logits stand between heads."""
     here = _at(canvas)
     canvas.focus()
     for key in [*["ArrowUp"] * 12, *["ArrowDown"] * 24]:
@@ -130,7 +130,8 @@ def _choose_head(tab: Any, canvas: Any) -> None:
         if _at(canvas).startswith("a") and _at(canvas) != here:
             break
     canvas.press("Enter")
-    tab.get_by_text("Attention in layer").first.wait_for()
+    layer, head = _at(canvas)[1:].split(".h")
+    tab.get_by_text(f"Attention in layer {layer}, head {head}:").first.wait_for()
 
 
 def _at(canvas: Any) -> str:
@@ -240,7 +241,7 @@ def told(row: dict[str, Any]) -> list[str]:
         f"first page of a new server, with a stored run: {median(row['first_page_s']):.2f} s; the server is ready "
         f"{median(row['start_s']):.1f} s after its start",
         f"a node replaced: {median(row['node_s']):.2f} s, the first of a circuit {median(row['first_answer_s']):.2f} s, "
-        f"with the model to load {row['loading_answer_s']:.2f} s; an edge: "
+        f"of a model just loaded {row['very_first_s']:.2f} s; an edge: "
         f"{median(row['edge_s']):.2f} s",
         f"maps of other prompts: {median(row['mapped_s']):.2f} s, of which the model's own {median(row['own_s']):.2f} s; of "
         f"one prompt: {median(row['prompt_s']):.2f} s",
