@@ -46,11 +46,13 @@ def pages(ref: str, repeats: int) -> dict[str, Any]:
         ]
         heads = store.compute(METHODS["atp"], model, pairs)
         del model
-        row: dict[str, Any] = {"model": ref, "prompts": len(pairs), "start_s": [], "first_page_s": []}
+        row: dict[str, Any] = {"model": ref, "prompts": len(pairs), "start_s": [], "first_page_s": [], "form_s": []}
         for _ in range(repeats):
             with _browsed(playwright, folder) as (started, tab, url):
                 row["start_s"].append(started)
-                row["first_page_s"].append(_first(tab, f"{url}/circuits?result={heads.origin.key}"))
+                shown, form = _first(tab, f"{url}/circuits?result={heads.origin.key}")
+                row["first_page_s"].append(shown)
+                row["form_s"].append(form)
         with _browsed(playwright, folder) as (_, tab, url):
             row |= _replaced(tab, [f"{url}/circuits?result={key}&size={SHOWN}" for key in circuits], repeats)
         with _browsed(playwright, folder) as (_, tab, url):
@@ -79,12 +81,14 @@ class _browsed:
         self._server.wait()
 
 
-def _first(tab: Any, url: str) -> float:
-    """Seconds from the address to the map of a stored run, as drawn by the browser."""
+def _first(tab: Any, url: str) -> tuple[float, float]:
+    """Seconds from the address to the map of a stored run, as drawn by the browser, and to the form, which comes after it."""
     start = time.perf_counter()
     tab.goto(url)
     tab.locator(".nsewdrag").first.wait_for()
-    return time.perf_counter() - start
+    shown = time.perf_counter() - start
+    tab.get_by_role("combobox", name="Method", exact=True).wait_for()
+    return shown, time.perf_counter() - start
 
 
 def _replaced(tab: Any, urls: list[str], repeats: int) -> dict[str, Any]:
@@ -238,8 +242,8 @@ def _until(true: Any) -> None:
 def told(row: dict[str, Any]) -> list[str]:
     """A line each."""
     return [
-        f"first page of a new server, with a stored run: {median(row['first_page_s']):.2f} s; the server is ready "
-        f"{median(row['start_s']):.1f} s after its start",
+        f"first page of a new server, with a stored run: {median(row['first_page_s']):.2f} s, with the form "
+        f"{median(row['form_s']):.2f} s; the server is ready {median(row['start_s']):.1f} s after its start",
         f"a node replaced: {median(row['node_s']):.2f} s, the first of a circuit {median(row['first_answer_s']):.2f} s, "
         f"of a model just loaded {row['very_first_s']:.2f} s; an edge: "
         f"{median(row['edge_s']):.2f} s",

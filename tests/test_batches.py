@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from tests.conftest import toy_pairs
 from workbench import batches
@@ -102,3 +103,20 @@ def test_a_nan_is_told_with_its_prompt_counted_over_all(llama, monkeypatch):
     with hooked(hook_point(llama, Site("resid_pre", 1)), spoil), pytest.raises(NotFinite, match=r"layer 1, prompt 3\b"):
         METHODS["lens_by_layer"](llama, pairs)
     assert passes == [1] * 5
+
+
+@pytest.mark.parametrize(("method", "params", "side"), [
+    ("eap", {}, "clean"), ("eap", {"ablation": "mean"}, "corrupt"), ("ifr", {}, "clean"),
+])  # fmt: skip
+def test_a_nan_in_a_later_batch_of_edges_too(llama, monkeypatch, method, params, side):
+    pairs, at, seen = toy_pairs(llama, n=5), hook_point(llama, Site("resid_pre", 1)), []
+    monkeypatch.setattr("workbench.edges.estimate.prompts_at_once", lambda *_: 1)
+    with hooked(at, lambda stream: seen.append(stream.detach().clone())):
+        llama.forward(getattr(pairs, side)[2:3])
+    spoiled = seen[0]
+
+    def spoil(stream):
+        return stream * float("nan") if torch.allclose(stream, spoiled) else None
+
+    with hooked(at, spoil), pytest.raises(NotFinite, match=r"prompt 3\b"):
+        METHODS[method](llama, pairs, **params)

@@ -1,6 +1,7 @@
 """How many prompts go through a pass together: the bytes that passes take, batches by free memory, halves where that fails."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -80,13 +81,20 @@ def in_batches(work: Callable[[slice], Part], count: int, most: int, label: str)
     """
 
     def on(rows: range) -> Part:
-        try:
+        with counted_from(rows.start):
             return work(slice(rows.start, rows.stop))
-        except NotFinite as problem:
-            raise problem.counted_from(rows.start) from None
 
     batches = [range(first, min(count, first + most)) for first in range(0, count, most)]
     return [part for rows in track(batches, label) for part in in_halves(on, rows)]
+
+
+@contextmanager
+def counted_from(first: int) -> Iterator[None]:
+    """While the prompts from `first` on are run: a NotFinite that names one of them counts it over all."""
+    try:
+        yield
+    except NotFinite as problem:
+        raise problem.counted_from(first) from None
 
 
 def in_halves(work: Callable[[Any], Part], items: Sequence[Any]) -> list[Part]:

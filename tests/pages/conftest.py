@@ -147,7 +147,7 @@ def tab(chromium, url, button):
     made.on("websocket", listen)
     made.on("request", lambda request: requests.append(request.url))
     made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    made.on("pageerror", lambda problem: errors.append(str(problem)))
+    made.on("pageerror", lambda problem: errors.append(problem.stack or str(problem)))
     made.goto(url)
     made.get_by_role("button", name=button).wait_for(timeout=EXPECT)
     yield made
@@ -156,4 +156,4 @@ def tab(chromium, url, button):
     outside = [each for each in requests if not each.startswith(("http://127.0.0.1", "data:", "blob:"))]
     assert not outside
     assert len(requests) > 3
-    assert not errors
+    assert not errors, "\n".join(errors)

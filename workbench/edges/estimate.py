@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from workbench import progress
+from workbench.batches import counted_from
 from workbench.edges.forecast import prompts_at_once
 from workbench.edges.gradients import Gradients, read_gradients
 from workbench.edges.scores import Tally, contract, on_edges
@@ -124,7 +125,8 @@ def estimated(
                 return _scored(batch, passes(batch), tally.n_edges, by_position, partial(bar.advance, len(some)))
 
             # By the first prompt and not by the batch's number: after a kill other batches may fit into memory.
-            found = progress.remembered(f"{title}/{tally.count}-{len(some)}", work)
+            with counted_from(tally.count):
+                found = progress.remembered(f"{title}/{tally.count}-{len(some)}", work)
             clean.append(torch.from_numpy(found[:, 0]))
             corrupt.append(torch.from_numpy(found[:, 1]))
             steepest = max(steepest, float(found[:, 2].max()))
@@ -192,10 +194,12 @@ def batches(
 
 def mean_writes(wiring: Wiring, pairs: Pairs) -> Writes:
     """The mean over corrupt prompts of what every source writes: per position where the prompts have one layout."""
-    total, count = None, 0
+    total, count, done = None, 0, 0
     for some in batches(wiring, pairs):
         device = wiring.model.cfg.device
-        _, wrote = wiring.record(some.corrupt.to(device), some.end.to(device))
+        with counted_from(done):
+            _, wrote = wiring.record(some.corrupt.to(device), some.end.to(device))
+        done += len(some)
         if pairs.same_layout:
             share = wrote.each(lambda value: value.sum(0, keepdim=True))
             count += len(some)

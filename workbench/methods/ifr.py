@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from workbench import progress
+from workbench.batches import counted_from
 from workbench.edges.estimate import as_circuit, batches
 from workbench.edges.scores import Tally, on_edges
 from workbench.edges.wiring import Wiring
@@ -38,7 +39,8 @@ def run(model: Any, pairs: Pairs, *, readers: Readers = "query") -> Circuit:
     tally = Tally(graph.n_edges, len(pairs))
     with progress.bar(TITLE, len(pairs), unit="prompt") as bar:
         for some in batches(wiring, pairs):
-            run_, wrote = wiring.record(some.clean.to(device), some.end.to(device))
+            with counted_from(tally.count):
+                run_, wrote = wiring.record(some.clean.to(device), some.end.to(device))
             for prompt in range(len(some)):
                 rows, here = slice(prompt, prompt + 1), slice(0, int(some.lengths[prompt]))
                 sources = wiring.vectors(wrote, rows, here)[0].float()

@@ -15,6 +15,7 @@ from workbench.errors import BadInput
 from workbench.jobs import JOBS
 from workbench.pages import palettes
 from workbench.pages.header import Header
+from workbench.pages.late import after_load, late
 from workbench.pages.ruler import Ruler
 from workbench.pages.session import attend, visited
 from workbench.pages.shown import PADDING
@@ -222,6 +223,9 @@ def opened(make: Callable[[], Shell]) -> pmui.Page:
     # A server that warms up makes every page once before the first visitor: then there is no session, and no address.
     if pn.state.location is not None and visited():
         made.follow(pn.state.location, query or (beside.opens if beside else {}))
+        for column in made.page.sidebar:
+            # A stored result is what one came for; else one came for the form.
+            (after_load if "result" in query else late)(column)
     return made.page
 
 
