@@ -267,6 +267,45 @@ def test_one_who_asks_for_much_lets_anothers_first_go_before_his_second(jobs):
     assert order == [("one", 0), ("two", 0), ("three", 0), ("one", 1), ("two", 1), ("one", 2), ("one", 3)]
 
 
+def test_a_patient_job_gives_way_and_is_begun_anew(jobs):
+    order, patient = [], Gate()
+    first = jobs.submit("a", "forecast", lambda model, job: (order.append("forecast"), patient(model, job))[1], patient=True)
+    assert patient.reached.wait(SOON)
+    others = [jobs.submit("a", key, lambda model, job, key=key: order.append(key), owner=key) for key in ("one", "two")]
+    patient.go.set()
+    assert all(other.wait(SOON) and other.status == "done" for other in others)
+    assert first.live
+    patient.steps = 1
+    assert first.wait(SOON)
+    assert first.result == "model a is done"
+    assert [key for key in order if key != "forecast"] == ["one", "two"]
+    assert (order[0], order[-1]) == ("forecast", "forecast")
+    # To one that is patient too it does not give way, and it can be stopped while it waits again.
+    gate, last = Gate(2), Gate(2)
+    both = [jobs.submit("a", key, work, patient=True) for key, work in (("this", gate), ("that", last))]
+    gate.go.set()
+    last.go.set()
+    assert all(each.wait(SOON) and each.status == "done" for each in both)
+    assert (gate.done, last.done) == (2, 2)
+
+
+def test_a_patient_job_that_waits_again_is_stopped_at_once(jobs):
+    patient, other = Gate(), Gate()
+    first = jobs.submit("a", "forecast", patient, patient=True)
+    assert patient.reached.wait(SOON)
+    second = jobs.submit("a", "click", other)
+    patient.go.set()
+    assert other.reached.wait(SOON)
+    assert first.status == "queued"
+    first.stop()
+    assert first.status == "stopped"
+    other.go.set()
+    second.stop()
+    assert second.wait(SOON)
+    time.sleep(0.05)
+    assert first.status == "stopped"
+
+
 def test_who_shares_a_waiting_job_brings_it_forward(jobs):
     order, gate = [], Gate(1)
     jobs.submit("a", "busy", gate, owner="one")

@@ -1,5 +1,7 @@
 """One name for each place, and one HookPoint behind each name."""
 
+import gc
+import weakref
 from typing import get_args
 
 import pytest
@@ -9,7 +11,8 @@ from tests import families
 from tests.conftest import toy_pairs
 from workbench.errors import BadInput
 from workbench.hooks import end_logits, writing
-from workbench.sites import HEADS, HOOKS, KEY_VALUE, STREAM, Site, SiteName, hook_point, n_heads, why_missing
+from workbench.models import load
+from workbench.sites import HEADS, HOOKS, KEY_VALUE, STREAM, Site, SiteName, hook_point, hook_points, n_heads, why_missing
 
 
 def there(model):
@@ -90,9 +93,32 @@ def test_a_place_that_a_model_lacks_for_another_reason_is_told_too():
         class cfg:
             n_layers, model_name, parallel_attn_mlp = 1, "bare", False
 
-    Bare.hook_dict = {}
+    Bare.hook_dict = Bare._hook_registry = {}
     with pytest.raises(BadInput, match="site must be a place this model has; got 'resid_mid', which bare lacks"):
         hook_point(Bare, Site("resid_mid", 0))
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_hook_points_are_the_librarys_and_gathered_once(model_of, family, monkeypatch):
+    model = model_of(family)
+    theirs = model.hook_dict
+    assert hook_points(model).keys() == theirs.keys()
+    assert all(point is theirs[name] for name, point in hook_points(model).items())
+    monkeypatch.setattr(type(model), "hook_dict", property(lambda _: pytest.fail("gathered again")))
+    hook_point(model, Site("z", 1))
+    # What the library registers later is seen.
+    monkeypatch.setattr(type(model), "hook_dict", theirs | {"later": None})
+    monkeypatch.setitem(model._hook_registry, "later", None)
+    assert "later" in hook_points(model)
+
+
+def test_hook_points_hold_no_model(tmp_path):
+    model = load(str(families.save("llama", tmp_path)), device="cpu")
+    hook_point(model, Site("z", 0))
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_site_reads_as_words():

@@ -9,6 +9,8 @@ from workbench.edges.wiring import Wiring
 from workbench.errors import BadInput
 from workbench.methods import METHODS
 
+ASKED = [("query", None), ("key_value", None), ("query", ("ln", "half"))]
+
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2", "neox"])
 @pytest.mark.parametrize(("method", "held", "rules"), [("eap", 1, None), ("eap_ig", 5, None), ("eap_relp", 1, ("ln", "half"))])
@@ -20,6 +22,14 @@ def test_the_forecast_is_what_is_then_held(model_of, family, method, held, rules
     with Live() as live:
         METHODS[method](model, pairs, **asked)
     assert forecast(Wiring(model), 16, 14, held, rules).peak == pytest.approx(live.taken(), rel=0.15)
+
+
+def test_probes_are_run_once_per_model_readers_and_rules(model_of, monkeypatch):
+    model = model_of("llama")
+    found = [room.probed(Wiring(model, readers), rules) for readers, rules in ASKED]
+    monkeypatch.setattr(room, "_probe", lambda *_: pytest.fail("probed again"))
+    assert [room.probed(Wiring(model, readers), rules) for readers, rules in ASKED] == found
+    assert len(set(found)) == len(found)
 
 
 def test_memory_is_counted_tensor_by_tensor():

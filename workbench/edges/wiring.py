@@ -18,7 +18,7 @@ from torch import Tensor
 from workbench.errors import BadInput
 from workbench.graph import SLOTS, Graph, graph_of
 from workbench.hooks import hooked
-from workbench.sites import Site
+from workbench.sites import Site, hook_points
 from workbench.sweep import Run, record
 from workbench.unembed import gain, scale_of
 
@@ -113,7 +113,7 @@ class Wiring:
         def keep(value: Tensor) -> None:
             embedded[:] = [value.detach().clone()]
 
-        with hooked(self.model.hook_dict["hook_embed"], keep):
+        with hooked(hook_points(self.model)["hook_embed"], keep):
             run = record(self.model, tokens, end, [Site(name, layer) for layer in range(graph.n_layers) for name in names])
         z = tuple(self.scaled(layer, run.kept[Site("z", layer)]) for layer in range(graph.n_layers))
         mlp = tuple(run.kept[Site("mlp_out", layer)] for layer in range(graph.n_layers)) if graph.mlps else ()

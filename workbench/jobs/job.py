@@ -21,6 +21,10 @@ PARTIAL_EVERY = 0.3
 INTERNAL = "Internal error: the log of the server has the details."
 
 
+class _GaveWay(Exception):
+    """Others wait, and this can: raised through the `with` blocks of the work, like Stopped."""
+
+
 class Job(param.Parameterized):
     """One piece of work and how far it is. Watchers are called in the worker's thread."""
 
@@ -38,17 +42,26 @@ class Job(param.Parameterized):
     where = param.String(doc="The page and the address that it was begun from; '' where it was none.")
     version = param.Integer(default=0, doc="Grows with each change.")
 
-    def __init__(self, key: str, work: Callable[[Any, "Job"], Any], who: Callable[[], str] = str, **state: Any):
+    def __init__(
+        self,
+        key: str,
+        work: Callable[[Any, "Job"], Any],
+        who: Callable[[], str] = str,
+        gives_way: Callable[[], bool] | None = None,
+        **state: Any,
+    ):
         """The job of a key.
 
         Args:
             key: What is asked, such that equal keys mean equal results.
             work: Called with the model and the job.
             who: Who asks now, where `join` and `leave` are not told.
+            gives_way: Whether others go first now: then it ends where it is, waits, and is begun anew. None for a job that
+                gives way to none.
             state: Parameters.
         """
         super().__init__(**state)
-        self.key, self._work, self._who = key, work, who
+        self.key, self._work, self._who, self._gives_way = key, work, who, gives_way
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._lock = threading.RLock()
@@ -60,6 +73,11 @@ class Job(param.Parameterized):
     def live(self) -> bool:
         """Whether it waits or runs."""
         return self.status in LIVE
+
+    @property
+    def patient(self) -> bool:
+        """Whether it gives way to others."""
+        return self._gives_way is not None
 
     @property
     def stopping(self) -> bool:
@@ -124,7 +142,7 @@ class Job(param.Parameterized):
         self._change(label=label, progress=None)
 
     def run(self, take: Callable[[], Any]) -> None:
-        """Do the work, in the calling thread, on the model that `take` gives."""
+        """Do the work, in the calling thread, on the model that `take` gives; it waits again where it gave way."""
         with self._lock:
             if not self.live:
                 return
@@ -136,6 +154,11 @@ class Job(param.Parameterized):
                 with _asking(model, self.check):
                     result = self._work(model, self)
             self._end(status="done", progress=1.0, result=result, partial=None)
+        except _GaveWay:
+            with self._lock:
+                self._change(status="queued")
+                if self.stopping:
+                    self._end(status="stopped")
         except Stopped:
             self._end(status="stopped")
         except BadInput as problem:
@@ -145,9 +168,11 @@ class Job(param.Parameterized):
             self._end(status="failed", message=INTERNAL, internal=True)
 
     def check(self) -> None:
-        """Raise Stopped if it was asked to stop."""
+        """Raise Stopped if it was asked to stop, and likewise where it gives way."""
         if self._stop.is_set():
             raise Stopped
+        if self._gives_way is not None and self._gives_way():
+            raise _GaveWay
 
     def hear(self, step: Step) -> None:
         """Make known how far it is; Stopped if it was asked to stop."""

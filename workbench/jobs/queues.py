@@ -25,16 +25,21 @@ class Turns:
         """One more job of an owner; of those who share a job each brings it forward."""
         self._lines.setdefault(owner, deque()).append((job, placed))
 
-    def next(self) -> tuple[Job, Placed | None] | None:
-        """The next job that still waits, in turns of the owners; None where there is none."""
+    def next(self) -> tuple[str, Job, Placed | None] | None:
+        """The next job that still waits, in turns of the owners, with who asked; None where there is none."""
         while self._lines:
             owner, line = self._lines.popitem(last=False)
             job, placed = line.popleft()
             if line:
                 self._lines[owner] = line
             if job.status == "queued":
-                return job, placed
+                return owner, job, placed
         return None
+
+    @property
+    def waited_for(self) -> bool:
+        """Whether any job waits that gives way to none."""
+        return any(job.status == "queued" and not job.patient for line in self._lines.values() for job, _ in line)
 
 
 class Jobs:
@@ -64,6 +69,7 @@ class Jobs:
         label: str = "",
         owner: str | None = None,
         lasting: bool = True,
+        patient: bool = False,
     ) -> Job:
         """Ask for `work(model, job)`; a job of the same key that waits or runs is given back instead of a new one.
 
@@ -75,6 +81,7 @@ class Jobs:
             label: What is said until the work reports something itself.
             owner: Who asks; owners take turns. The session where None.
             lasting: Whether it is done though who asked has gone before its turn came.
+            patient: Whether it gives way to whatever else is asked of the device, and is begun anew after it.
         Returns:
             The job; one that has failed already where the owner has more jobs than the server allows.
         """
@@ -83,7 +90,8 @@ class Jobs:
         with self._changed:
             job = self._live.get(key)
             if job is None or not job.live or job.stopping:
-                job = Job(key, work, lambda: self.who(), label=label or "Waiting", where=self.where())
+                gives_way = (lambda: self._waited_for(placed)) if patient else None
+                job = Job(key, work, lambda: self.who(), gives_way, label=label or "Waiting", where=self.where())
                 try:
                     self._check(owner)
                 except BadInput as problem:
@@ -141,6 +149,10 @@ class Jobs:
             self._turns_of(placed).put(owner, job, placed)
             self._changed.notify_all()
 
+    def _waited_for(self, placed: Placed | None) -> bool:
+        with self._changed:
+            return self._turns_of(placed).waited_for
+
     def _check(self, owner: str) -> None:
         most = limits().jobs
         if most is None:
@@ -163,8 +175,10 @@ class Jobs:
             with self._changed:
                 while (found := turns.next()) is None:
                     self._changed.wait()
-                job, placed = found
+                owner, job, placed = found
             job.run(lambda job=job, placed=placed: self._model(placed, job))
+            if job.live:
+                self._line_up(owner, job, placed)
             self._drop_ended()
             # Else the last result would stay in memory until the next question.
             del job, found

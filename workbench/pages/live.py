@@ -24,7 +24,7 @@ class LiveCard:
         for by, button in self.by.items():
             button.on_click(lambda event, by=by: view.replace(self.live.place, by))
         self.buttons = pmui.Row(*self.by.values(), margin=(2, 0), sx={"gap": "6px", "flexWrap": "wrap"})
-        self.list = pmui.Column(margin=0, sizing_mode="stretch_width")
+        self.list, self._listed = pmui.Column(margin=0, sizing_mode="stretch_width"), []
         self.undo = pmui.Button(label="Undo", **BUTTON)
         self.clear = pmui.Button(label="Clear", **BUTTON)
         self.measure = pmui.Button(label="Measure", **BUTTON)
@@ -63,7 +63,9 @@ class LiveCard:
 
     def _list(self) -> None:
         live = self.live
-        self.list[:] = [self._row(each) for each in live.replaced]
+        if live.replaced != self._listed:
+            self._listed = list(live.replaced)
+            self.list[:] = [self._row(each) for each in self._listed]
         self.actions.visible = bool(live.replaced) or live.undoable
         self.undo.disabled, self.clear.disabled = not live.undoable, not live.replaced
         self.measure.visible = bool(live.replaced) and live.answer is None and not live.live

@@ -22,7 +22,7 @@ class Expected(param.Parameterized):
 
     def __init__(self, jobs: Jobs, store: Store):
         super().__init__()
-        self._jobs, self._store, self._latest = jobs, store, Latest(jobs)
+        self._jobs, self._store, self._latest = jobs, store, Latest(jobs, patient=True)
         self._of = ""
 
     @property

@@ -16,10 +16,11 @@ class Latest:
     Args:
         jobs: The queues.
         kept: How many answers to keep.
+        patient: Whether its jobs give way to all others.
     """
 
-    def __init__(self, jobs: Jobs, kept: int = KEPT):
-        self._jobs, self._most = jobs, kept
+    def __init__(self, jobs: Jobs, kept: int = KEPT, patient: bool = False):
+        self._jobs, self._most, self._patient = jobs, kept, patient
         self._job: Job | None = None
         self._kept: OrderedDict[str, Any] = OrderedDict()
 
@@ -31,7 +32,9 @@ class Latest:
     def ask(self, ref: str | Placed, key: str, work: Callable[[Any, Job], Any]) -> Any | None:
         """The answer, if it was given before; else a job is asked for it, see `refresh`. What was asked before is left."""
         before = self._job
-        self._job = None if key in self._kept else self._jobs.submit(ref, key, work, "Waiting for the model", lasting=False)
+        self._job = None
+        if key not in self._kept:
+            self._job = self._jobs.submit(ref, key, work, "Waiting for the model", lasting=False, patient=self._patient)
         if before is not None:
             before.leave()
         return self._kept.get(key)
