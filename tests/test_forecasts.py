@@ -10,6 +10,7 @@ from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
 from workbench.plans import planned
 from workbench.store import Store
+from workbench.tasks import TASKS
 from workbench.views.circuits import Circuits
 from workbench.views.expected import UNLOADED, duration, words
 from workbench.views.question import Question
@@ -111,6 +112,23 @@ def test_the_page_says_what_run_takes_once_the_model_is_loaded(llama, tmp_path, 
             llama, Jobs(models).submit("llama", "k", lambda model, job: 1), Store(tmp_path)
         )
     assert not Store(tmp_path).list(), "something was computed before the limit was looked at"
+
+
+def test_the_page_says_nothing_of_what_is_there_already(tmp_path):
+    store, models = Store(tmp_path), Models()
+    model = models.take("tiny:repeat")
+    shown = store.compute(METHODS["dla"], model, TASKS["repeated_tokens"](model, n=4))
+    view = Circuits(Jobs(models), store, model="tiny:repeat", task="repeated_tokens")
+    view.open(shown.origin.key)
+    assert view.answered
+    assert (view.expected.said, view.expected.live) == ("", False)
+    view.options = {**view.options, "n": 5}
+    assert not view.answered
+    view.expected._latest._job.wait(20)
+    view.expected.refresh()
+    assert "5 prompts at once" in view.expected.said
+    view.options = {**view.options, "n": 4}
+    assert (view.answered, view.expected.said) == (True, "")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from workbench.views.fields import Field, method_fields
 from workbench.views.live import Live
 from workbench.views.picking import Picking
 from workbench.views.question import CUSTOM, Question, baseline_of
+from workbench.views.stored import alike
 from workbench.views.working import IDLE, stamped
 
 # Prompts to find a circuit on and to hold out.
@@ -49,13 +50,16 @@ class Circuits(Picking):
         self._sizes: CircuitSize | None = None
         self.method_changed()
         self.list_stored()
-        self.param.watch(lambda *_: self._expect(), ["model", "dtype", "device", "task", "options", "rows", "method", "params"])
+        asked = ["model", "dtype", "device", "task", "options", "rows", "method", "params"]
+        self.param.watch(lambda *_: self._expect(), [*asked, "status", "whole"])
         self._expect()
 
     def _expect(self) -> None:
-        """Say what Run would take."""
+        """Say what Run would take, where it would compute anything."""
+        if self.status in ("queued", "running"):
+            return
         try:
-            self.expected.ask_about(self.question())
+            self.expected.ask_about(None if self.answered else self.question())
         except BadInput:
             self.expected.ask_about(None)
 
@@ -86,7 +90,7 @@ class Circuits(Picking):
     def answered(self) -> bool:
         """Whether the result that is shown answers what is set."""
         try:
-            return self.whole and self._question is not None and self._question.key == self.question().key
+            return self.whole and self._question is not None and alike(self._question, self.question())
         except BadInput:
             return False
 

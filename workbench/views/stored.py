@@ -32,6 +32,20 @@ def answers(store: Store, asked: Mapping[str, Question]) -> dict[str, Result]:
     return {name: result for name, result in read.items() if result is not None}
 
 
+def alike(one: Question, other: Question) -> bool:
+    """Whether two questions have one answer: what the one leaves at its default the other may say.
+
+    The user's own pairs are not stored as text, so that those of a stored result are never known to be the same.
+
+    Raises:
+        BadInput: When one asks a method for what it does not have.
+    """
+    from workbench.methods import METHODS
+
+    known = one.method in METHODS and other.method in METHODS and one.task != CUSTOM
+    return one == other or (known and one.device == other.device and _wanted(one) == _wanted(other))
+
+
 def _told_by_name(asked: Question) -> bool:
     from workbench.models import CATALOGUE, own_refs
     from workbench.models.revisions import parted
