@@ -102,6 +102,7 @@ def _replaced(tab: Any, urls: list[str], repeats: int) -> dict[str, Any]:
         canvas = _network(tab, url)
         _choose_head(tab, canvas)
         firsts.append(_answered(tab, "Zero"))
+        _clear(tab)
     nodes, edges = [], []
     for _ in range(repeats):
         _choose_head(tab, canvas)

@@ -135,6 +135,7 @@ def tab(chromium, url, button):
     """A tab with the page open; afterwards: every request stayed on this machine, and the console held no error."""
     made = chromium.new_page(viewport={"width": 1400, "height": 900})
     requests, errors = [], []
+    made.errors = errors
 
     def listen(socket):
         socket.on("framereceived", heard)

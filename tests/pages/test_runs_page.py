@@ -119,6 +119,24 @@ def test_a_run_is_found_exported_deleted_and_had_back(tab, url, views, tmp_path)
     assert tab.locator("img[src=x]").count() == 0
 
 
+def test_a_file_of_too_many_bytes_is_told_and_never_sent(tab, url, views, monkeypatch):
+    monkeypatch.setattr("workbench.pages.runs.MOST_BYTES", 1000)
+    tab.goto(url.replace("index", "runs"))
+    tab.locator("tbody tr").first.wait_for(timeout=EXPECT)
+    sent, read = [], []
+    views[-1].param.watch(lambda event: read.append(event.new), "notice")
+    tab.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(len(frame))))
+    tab.reload()
+    tab.locator("tbody tr").first.wait_for(timeout=EXPECT)
+    tab.locator("input[type=file]").set_input_files({"name": "big.npz", "mimeType": "a/b", "buffer": b"z" * 100_000})
+    tab.get_by_text("exceeds").first.wait_for(timeout=EXPECT)
+    assert sum(sent) < 50_000
+    assert read == []
+    # The component also writes it to the console.
+    assert all("exceeds maximum file size" in told for told in tab.errors)
+    tab.errors.clear()
+
+
 @pytest.mark.slow
 def test_a_job_leads_back_to_the_page_it_was_begun_from(tab, url, jobs, views):
     let = threading.Event()

@@ -5,7 +5,6 @@ from workbench.pages.compared import ComparedCard
 from workbench.pages.live import LiveCard
 from workbench.pages.menu import Menu, menued
 from workbench.pages.network import NetworkPane
-from workbench.result import Circuit
 from workbench.views.circuits import Circuits
 
 
@@ -27,4 +26,4 @@ class CircuitCards:
         self.compared.show(theme, width)
         sizes, rows, shown = self._view.sizes, self._view.rows, self._view.shown
         code = "" if sizes is None else sizes.code(sizes.chosen if self._view.size is None else self._view.size, rows)
-        self.menu.show(shown if self.network.pane.visible and isinstance(shown, Circuit) else None, rows, code)
+        self.menu.show(shown if self.network.pane.visible else None, rows, code)
