@@ -18,6 +18,7 @@ from workbench.pages.shell import LOOK, WIDE, Shell, line, opened
 from workbench.pages.shown import drawn, heading, paper
 from workbench.pages.stored import listed, when
 from workbench.pages.table import Table
+from workbench.pages.upload import FileInput
 from workbench.pages.words import left
 from workbench.store import Entry
 from workbench.views.runs import ALL, FILTERS, Runs
@@ -25,7 +26,7 @@ from workbench.views.runs_address import restore, written
 
 MOST = 200
 # Larger files are refused in the browser: until it is read a file is held in the server's memory.
-MOST_BYTES = 256 << 20
+MOST_BYTES = 256_000_000
 HEAD = ("When", "Kind", "Method", "Model", "Task", "Settings", "Size", "Key")
 FIELD: dict[str, Any] = {"size": "small", "margin": 0}
 
@@ -67,7 +68,9 @@ class RunsPage(Shell):
         self.export = pmui.FileDownload(callback=self._export, filename="runs.zip", label="Export", width=170, **FIELD)
         self.export.variant = "outlined"
         accepted = ".npz,.zip,.json,.pt,.graphml"
-        self.file = pmui.FileInput(label="Import", accept=accepted, max_file_size=MOST_BYTES, width=130, **FIELD)
+        self.file = FileInput(
+            MOST_BYTES, lambda reason: view.tell("error", reason), label="Import", accept=accepted, width=130, **FIELD
+        )
         fields = pmui.FlexBox(
             self.search, *self.filters.values(), self.export, self.file, gap="10px 8px", flex_wrap="wrap",
             align_items="center", margin=(6, 0), **WIDE,

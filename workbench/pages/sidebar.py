@@ -8,14 +8,17 @@ import panel_material_ui as pmui
 from workbench.errors import BadInput
 from workbench.models.revisions import parted, several
 from workbench.pages.form import FIRST_OF_METHOD, FIRST_OF_TASK, Form
+from workbench.pages.upload import FileInput
 from workbench.views.asking import Asking
 from workbench.views.circuits import Circuits
 from workbench.views.fields import Field
 from workbench.views.models import OTHER, at, checkpoints, offered
-from workbench.views.question import CUSTOM, shape_of
+from workbench.views.question import CUSTOM, MOST_ROWS_TEXT, shape_of
 from workbench.views.working import Working
 
 EXAMPLE = "clean,corrupt,right,wrong\nThe cat sat on the,The dog lay by the,mat,rug"
+# Of a character at most, in UTF-8.
+BYTES = 4
 SMALL: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (4, 0), "size": "small"}
 
 
@@ -125,7 +128,10 @@ class ModelAndTask:
             label="Your pairs", placeholder=EXAMPLE, rows=6, max_rows=12, max_length=1_000_000, resizable="height",
             description="CSV with a header, or JSON lines: clean, corrupt, right, wrong, and pos:NAME if you like.", **SMALL,
         )  # fmt: skip
-        self.file = pmui.FileInput(label="Upload CSV or JSONL", accept=".csv,.jsonl,.json", **SMALL)
+        self.file = FileInput(
+            BYTES * MOST_ROWS_TEXT, lambda reason: view.tell("error", reason), label="Upload CSV or JSONL",
+            accept=".csv,.jsonl,.json", **SMALL,
+        )  # fmt: skip
         self.options = Settings(view, "options", FIRST_OF_TASK)
         self.place, self.checkpoint = Place(view), Checkpoint(view, "model")
         self.objects = [
