@@ -130,7 +130,8 @@ def _choose_head(tab: Any, canvas: Any) -> None:
     """Choose another head, the next above, else below, and wait for its attention; MLPs and the logits stand between heads."""
     here = _at(canvas)
     canvas.focus()
-    for key in [*["ArrowUp"] * 12, *["ArrowDown"] * 24]:
+    # Straight up or down there may be MLPs alone.
+    for key in [*["ArrowUp"] * 12, *["ArrowDown"] * 24, *["ArrowUp", "ArrowRight"] * 24]:
         canvas.press(key)
         if _at(canvas).startswith("a") and _at(canvas) != here:
             break
