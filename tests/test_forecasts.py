@@ -1,5 +1,7 @@
 """Forecasts against what was counted: passes, cells, memory; times of earlier runs; nothing where it is not known."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.conftest import toy_pairs
@@ -122,6 +124,14 @@ def test_the_page_says_nothing_of_what_is_there_already(tmp_path):
     view.open(shown.origin.key)
     assert view.answered
     assert (view.expected.said, view.expected.live) == ("", False)
+    # Of other versions, or of a machine with another device, Run would compute it anew.
+    for other in ({"versions": {"torch": "1"}}, {"device": "tpu"}):
+        elsewhere = shown.replace(origin=replace(shown.origin, **other))
+        store.put(elsewhere)
+        view.open(elsewhere.origin.key)
+        assert not view.answered
+    view.open(shown.origin.key)
+    assert view.answered
     view.options = {**view.options, "n": 5}
     assert not view.answered
     view.expected._latest._job.wait(20)

@@ -125,7 +125,7 @@ class ModelAndTask:
         self.ref = pmui.TextInput(label="Folder, .gguf file or hub name", placeholder="org/name", **SMALL)
         self.task = pmui.Select(label="Task", options=_tasks(), **SMALL)
         self.rows = pmui.TextAreaInput(
-            label="Your pairs", placeholder=EXAMPLE, rows=6, max_rows=12, max_length=1_000_000, resizable="height",
+            label="Your pairs", placeholder=EXAMPLE, rows=6, max_rows=12, max_length=MOST_ROWS_TEXT, resizable="height",
             description="CSV with a header, or JSON lines: clean, corrupt, right, wrong, and pos:NAME if you like.", **SMALL,
         )  # fmt: skip
         self.file = FileInput(

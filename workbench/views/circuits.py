@@ -23,7 +23,7 @@ from workbench.views.fields import Field, method_fields
 from workbench.views.live import Live
 from workbench.views.picking import Picking
 from workbench.views.question import CUSTOM, Question, baseline_of
-from workbench.views.stored import alike
+from workbench.views.stored import alike, made_as_now
 from workbench.views.working import IDLE, stamped
 
 # Prompts to find a circuit on and to hold out.
@@ -89,8 +89,12 @@ class Circuits(Picking):
     @property
     def answered(self) -> bool:
         """Whether the result that is shown answers what is set."""
+        shown, origin = self._question, None if self.result is None else self.result.origin
+        if not self.whole or shown is None or origin is None:
+            return False
         try:
-            return self.whole and self._question is not None and alike(self._question, self.question())
+            asked = self.question()
+            return alike(shown, asked) and made_as_now(origin, asked)
         except BadInput:
             return False
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.jobs.placed import DTYPE
-from workbench.result import Result, canonical
+from workbench.result import Origin, Result, canonical
 from workbench.store import Store
 from workbench.views.asking import kept
 from workbench.views.fields import task_fields
@@ -44,6 +44,14 @@ def alike(one: Question, other: Question) -> bool:
 
     known = one.method in METHODS and other.method in METHODS and one.task != CUSTOM
     return one == other or (known and one.device == other.device and _wanted(one) == _wanted(other))
+
+
+def made_as_now(origin: Origin, asked: Question) -> bool:
+    """Whether a result was made by the versions at hand, on the device that is asked."""
+    from workbench.methods.method import versions
+    from workbench.models.device import devices
+
+    return _bare(origin.versions) == versions() and origin.device == (asked.device or devices()[0])
 
 
 def _told_by_name(asked: Question) -> bool:
