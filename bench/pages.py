@@ -23,7 +23,7 @@ from workbench.tasks import TASKS
 
 TASK = {"n": 8, "seed": 0}
 # How many edges of the circuit are shown: the largest of them are replaced.
-SHOWN = 40
+SHOWN = 100
 LONG = 90_000
 
 

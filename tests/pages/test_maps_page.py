@@ -78,6 +78,17 @@ def test_one_click_gives_three_maps_that_preview_and_lock_the_same_cell(tab, vie
 
 
 @pytest.mark.slow
+def test_in_a_narrow_window_an_empty_map_takes_no_room(tab, views):
+    tab.get_by_label("Exact map, a run per cell").uncheck()
+    until(tab, lambda: not views[-1].exact)
+    tab.get_by_role("button", name="Compute", exact=True).click()
+    plot(tab, "Attribution patching").wait_for(timeout=2 * EXPECT)
+    tab.set_viewport_size({"width": 900, "height": 800})
+    empty, shown = tab.get_by_text("activation patching, a run per cell"), plot(tab, "Attribution patching")
+    until(tab, lambda: shown.bounding_box()["width"] > 400)
+    until(tab, lambda: 0 < shown.bounding_box()["y"] - empty.bounding_box()["y"] < 160)
+
+
 def test_other_cells_are_computed_at_once_and_the_url_brings_all_back(tab, views):
     compute(tab, views)
     tab.get_by_text("r = ").first.wait_for(timeout=EXPECT)

@@ -25,5 +25,6 @@ class Beside:
     def fit(self, width: int | float, halved: bool) -> int | float:
         """Lay them out for a card of this width; gives the width that is left for figures."""
         self.box.flex_direction = "row" if halved else "column"
-        self._form.styles = {"flex": f"0 0 {FORM}px"} if halved else {}
+        # Said anew and not taken away: a browser keeps what it was told before, and above the other it is a height.
+        self._form.styles = {"flex": f"0 0 {FORM}px" if halved else "0 0 auto"}
         return width - FORM - _GAP if halved else width

@@ -112,7 +112,9 @@ class MapsPage(Shell):
         for method, card in self.maps.items():
             card.show(self.theme, width, beside)
             # The one with the colour bar is so much wider.
-            card.card.styles = {"flex": f"1 1 {width + PADDING + (method == 'relp') * BAR:.0f}px"} if beside else {}
+            wide = f"1 1 {width + PADDING + (method == 'relp') * BAR:.0f}px"
+            # Said anew and not taken away: a browser keeps what it was told before, and one above the other it is a height.
+            card.card.styles = {"flex": wide if beside else "0 0 auto"}
         self.agreement.show(self.theme, self._width(self._halved))
         self._draw_looks()
         self._set_chooser()
