@@ -306,6 +306,19 @@ def test_a_patient_job_that_waits_again_is_stopped_at_once(jobs):
     assert first.status == "stopped"
 
 
+def test_a_patient_job_whose_session_has_gone_ends_where_it_gives_way(jobs):
+    patient = Gate()
+    first = jobs.submit("a", "forecast", patient, owner="closed", lasting=False, patient=True)
+    assert patient.reached.wait(SOON)
+    jobs.forget("closed")
+    assert first.status == "running"
+    second = jobs.submit("a", "click", Gate(0), owner="here")
+    patient.go.set()
+    assert second.wait(SOON)
+    assert first.wait(SOON)
+    assert (first.status, second.status) == ("stopped", "done")
+
+
 def test_who_shares_a_waiting_job_brings_it_forward(jobs):
     order, gate = [], Gate(1)
     jobs.submit("a", "busy", gate, owner="one")

@@ -177,8 +177,11 @@ class Jobs:
                     self._changed.wait()
                 owner, job, placed = found
             job.run(lambda job=job, placed=placed: self._model(placed, job))
-            if job.live:
+            if job.live and (job.wanted or job.key in self._lasting):
                 self._line_up(owner, job, placed)
+            elif job.live:
+                # It gave way, and who asked went while it ran.
+                job.stop()
             self._drop_ended()
             # Else the last result would stay in memory until the next question.
             del job, found
