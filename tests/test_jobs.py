@@ -319,6 +319,20 @@ def test_a_patient_job_whose_session_has_gone_ends_where_it_gives_way(jobs):
     assert (first.status, second.status) == ("stopped", "done")
 
 
+def test_a_patient_job_is_in_no_list_and_takes_nobodys_place(jobs, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_LIMITS", "jobs=1")
+    patient = Gate()
+    first = jobs.submit("a", "forecast", patient, owner="one", patient=True)
+    assert patient.reached.wait(SOON)
+    assert jobs.states() == {}
+    second = jobs.submit("a", "run", Gate(0), owner="one")
+    assert "run" in jobs.states()
+    patient.go.set()
+    assert second.wait(SOON)
+    assert second.status == "done"
+    first.stop()
+
+
 def test_who_shares_a_waiting_job_brings_it_forward(jobs):
     order, gate = [], Gate(1)
     jobs.submit("a", "busy", gate, owner="one")

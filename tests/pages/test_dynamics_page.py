@@ -158,7 +158,7 @@ def test_as_many_labels_as_items_is_one_click_away_and_fewer_are_told(tab, views
     slider.focus()
     slider.press("ArrowLeft")
     tab.get_by_text("Labels must be at least 8; got 7").wait_for(timeout=EXPECT)
-    assert not figure(tab, "Loss of three nested logits").is_visible()
+    figure(tab, "Loss of three nested logits").wait_for(state="hidden", timeout=EXPECT)
     slider.press("ArrowRight")
     figure(tab, "Loss of three nested logits").wait_for(timeout=EXPECT)
 

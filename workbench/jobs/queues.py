@@ -121,10 +121,10 @@ class Jobs:
         return job if job is not None and job.live else None
 
     def states(self) -> dict[str, SimpleNamespace]:
-        """How far each job is that waits or runs, by key."""
+        """How far each job is that waits or runs, by key; but for those that give way, which nobody waits for."""
         with self._changed:
             jobs = list(self._live.items())
-        return {key: job.state() for key, job in jobs if job.live}
+        return {key: job.state() for key, job in jobs if job.live and not job.patient}
 
     def forget(self, owner: str) -> None:
         """An owner has gone: what runs goes on, and so does what he started himself; helpers that wait go with him."""
@@ -158,7 +158,8 @@ class Jobs:
         if most is None:
             return
         # What has ended leaves the list in the worker's thread, and what was stopped before its turn with its turn.
-        mine = sum(job.live and not job.stopping and job.asked_by(owner) for job in self._live.values())
+        # Nor does one count that gives way: it stands in no list, so that nobody could stop it.
+        mine = sum(job.live and not (job.stopping or job.patient) and job.asked_by(owner) for job in self._live.values())
         if mine >= most:
             raise BadInput(f"the jobs of one page must be at most {most} on this server; got one more. Wait, or stop one.")
 

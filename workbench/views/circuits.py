@@ -89,12 +89,12 @@ class Circuits(Picking):
     @property
     def answered(self) -> bool:
         """Whether the result that is shown answers what is set."""
-        shown, origin = self._question, None if self.result is None else self.result.origin
-        if not self.whole or shown is None or origin is None:
+        shown, result = self._question, self.result
+        if not self.whole or shown is None or result is None or result.origin is None:
             return False
         try:
             asked = self.question()
-            return alike(shown, asked) and made_as_now(origin, asked)
+            return alike(shown, asked) and made_as_now(result.origin, asked)
         except BadInput:
             return False
 
