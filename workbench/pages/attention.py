@@ -82,9 +82,7 @@ class AttentionPage(Shell):
         view.param.watch(lambda *_: self._set_chooser(), ["source", "text", "prompt", "prompts", "of"])
         view.param.watch(lambda *_: self._draw(), "grid")
         view.param.watch(lambda *_: self._draw_head(), ["head", "exact"])
-        addressed = ["model", "task", "options", "source", "text", "prompt", "of", "weighted", "grid", "head"]
-        addressed += ["pinned", "sort", "own", "least"]
-        view.param.watch(lambda *_: self._address(), addressed)
+        self._keep_address("source", "text", "prompt", "of", "weighted", "grid", "head", "pinned", "sort", "own", "least")
         self.page.param.watch(lambda *_: self._draw(), "dark_theme")
 
     def _restore(self, query: Mapping[str, str]) -> None:

@@ -84,7 +84,7 @@ class ChannelsPage(Shell):
         view.pair.param.watch(lambda *_: self._draw_pair(), ["writer", "reader", "component", "known", "status", "prompts"])
         view.pair.param.watch(lambda *_: self.scale.move(), ["alpha", "prompt"])
         view.param.watch(lambda *_: self._draw_pair(), "status")
-        view.param.watch(lambda *_: self._address(), ["model", "task", "options", "slot"])
+        self._keep_address("slot")
         view.pair.param.watch(lambda *_: self._address(), ["writer", "reader", "component", "alpha", "prompt"])
         self._watch_looks()
 
@@ -127,7 +127,7 @@ class ChannelsPage(Shell):
     def _map(self, panel: Panel, result: Result | None, cell: tuple[int, int] | None) -> None:
         """Show a heatmap with the chosen cell framed."""
         made = None if result is None else finished(result, self.theme, self._width(self.across >= SIDE_BY_SIDE))
-        framed = [] if made is None or cell is None else frames(made.figure, *cell)
+        framed = [] if made is None or cell is None else frames(made.figure.data, *cell)
         panel.show(made, result, code="" if result is None else self.view.code(result), frames=framed)
 
     def _draw_pair(self) -> None:

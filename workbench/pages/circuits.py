@@ -20,7 +20,6 @@ from workbench.pages.sidebar import Sidebar
 from workbench.pages.stored import Stored
 from workbench.result import Circuit, Scores
 from workbench.views import address
-from workbench.views.cells import Cell
 from workbench.views.circuits import Circuits
 
 # With more heads in a layer a network needs the whole width.
@@ -110,8 +109,7 @@ class CircuitsPage(Shell):
         view.compared.param.watch(lambda *_: self._address(), "against")
         view.attention.param.watch(lambda *_: self._draw(), ["scores", "status", "layer"])
         view.attention.param.watch(lambda *_: self._set_chooser(), ["head", "heads", "prompt", "prompts", "of"])
-        addressed = ["model", "task", "method", "options", "params", "whole", "size"]
-        view.param.watch(lambda *_: self._address(), addressed)
+        self._keep_address("method", "params", "whole", "size", "picked")
         view.ablation.param.watch(lambda *_: self._address(), ["place", "replaced"])
         view.attention.param.watch(lambda *_: self._address(), ["layer", "head", "prompt", "of"])
         self._watch_looks()
@@ -161,8 +159,8 @@ class CircuitsPage(Shell):
         self.map.show(made, shown, self.view.rows, frames=[] if made is None else self._frames(made.figure))
 
     def _frames(self, figure: Any) -> list[dict[str, Any]]:
-        looked = self.view.attention
-        return [] if looked.layer is None else frames_of(figure, Cell(looked.layer, looked.head, self.view.pos))
+        framed = self.view.framed
+        return [] if framed is None else frames_of(figure, framed)
 
     def _set_chooser(self) -> None:
         looked = self.view.attention
@@ -175,8 +173,7 @@ class CircuitsPage(Shell):
 
     def _attend(self, **chosen: Any) -> None:
         if not self._setting and all(value is not None for value in chosen.values()):
-            self.view.attention.param.update(**chosen)
-            self.view.attention.show()
+            self.view.attend(**chosen)
             self._draw()
 
     def _tell_expected(self) -> None:

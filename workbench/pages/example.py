@@ -86,5 +86,5 @@ class Course(Stepped):
             self.course.show(self._course, self._view.course, code=self._view.code("course"))
             found, of = self._view.attention(step), self._view
             # What should be looked at is framed.
-            target = frames(self._made[step], len(found.values) - 1, 2 * of.item - 1) if of.of == "one" else []
+            target = frames(self._made[step].data, len(found.values) - 1, 2 * of.item - 1) if of.of == "one" else []
             self.looks.show(self._made[step], found, code=of.code("attention"), frames=target)

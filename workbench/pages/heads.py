@@ -92,8 +92,7 @@ class HeadsPage(Shell):
         looked.param.watch(lambda *_: self._draw_head(), ["scores", "status", "prompt", "prompts", "of"])
         view.head.writes.param.watch(lambda *_: self._draw_head(), ["readout", "status"])
         view.param.watch(lambda *_: self._draw_head(), "status")
-        addressed = ["model", "task", "options", "params", "joined", "sort", "descending", "detector", "at_least", "only"]
-        view.param.watch(lambda *_: self._address(), addressed)
+        self._keep_address("params", "joined", "sort", "descending", "detector", "at_least", "only")
         view.head.param.watch(lambda *_: self._address(), "head")
         looked.param.watch(lambda *_: self._address(), ["prompt", "of"])
         self._watch_looks()
@@ -126,7 +125,7 @@ class HeadsPage(Shell):
         scores = view.map
         made = None if scores is None else finished(scores, self.theme, self._width(self._halved))
         chosen = view.head.head if made is not None else None
-        self.map.show(made, scores, view.rows, frames=frames(made.figure, *chosen) if chosen else [])
+        self.map.show(made, scores, view.rows, frames=frames(made.figure.data, *chosen) if chosen else [])
         self.head.tell(self.theme)
 
     def _tell_baseline(self) -> None:

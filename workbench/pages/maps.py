@@ -92,8 +92,7 @@ class MapsPage(Shell):
         view.attention.param.watch(lambda *_: self._draw_looks(), ["scores", "status", "about"])
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._set_chooser(), ["prompts", "options", "kind", "exact"])
-        addressed = ["model", "dtype", "device", "task", "options", "kind", "params", "exact", "prompt", "pair", "cell"]
-        view.param.watch(lambda *_: self._address(), addressed)
+        self._keep_address("kind", "params", "exact", "prompt", "pair", "cell")
         self._watch_looks()
 
     @property

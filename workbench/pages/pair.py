@@ -67,7 +67,7 @@ class Bars:
         places = [int(some.values.component[at]) for at in made.layout.meta["order"]]
         # A short bar is clicked anywhere in its row.
         made.update_layout(meta={**made.layout.meta, "components": places}, hovermode="y")
-        framed = frames(made, places.index(chosen), None) if chosen in places else []
+        framed = frames(made.data, places.index(chosen), None) if chosen in places else []
         chart.show(made, scores, code=self._view.pair.code(scores), frames=framed)
 
     def _clicked(self, figure: Any, point: Mapping[str, Any]) -> None:

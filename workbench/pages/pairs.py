@@ -97,7 +97,7 @@ class PairsPage(Shell):
         self.run.on_click(lambda event: view.check())
         self._watch_status("lines")
         view.param.watch(lambda *_: self._draw(), ["lines", "layouts", "answers", "first", "task", "baseline"])
-        view.param.watch(lambda *_: self._address(), ["model", "dtype", "device", "task", "options", "rows"])
+        self._keep_address()
 
     def _status(self) -> str:
         view = self.view

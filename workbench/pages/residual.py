@@ -91,9 +91,7 @@ class ResidualPage(Shell):
         view.attention.param.watch(lambda *_: self._draw_head(), ["scores", "status"])
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._set_chooser(), ["prompt", "prompts", "of", "options"])
-        addressed = ["model", "task", "options", "prompt", "of", "part", "points", "norm", "cosine", "lens", "shares"]
-        addressed += ["layer", "pos", "head"]
-        view.param.watch(lambda *_: self._address(), addressed)
+        self._keep_address("prompt", "of", "part", "points", "norm", "cosine", "lens", "shares", "layer", "pos", "head")
         self._watch_looks()
 
     @property

@@ -20,7 +20,7 @@ from workbench.pages.ruler import Ruler
 from workbench.pages.session import attend, visited
 from workbench.pages.shown import PADDING
 from workbench.pages.workshop import accompany
-from workbench.views.asking import Asking
+from workbench.views.asking import ASKED, Asking
 from workbench.views.links import carried, links, parted
 from workbench.views.working import Notice, Working
 
@@ -193,6 +193,10 @@ class Shell:
         else:
             self.bar.param.update(value=round(100 * view.progress), variant="determinate")
         self.says.object = f'<span style="font-size:13px">{escape(self._status())}</span>'
+
+    def _keep_address(self, *more: str) -> None:
+        """Write the address anew whenever the page is set to something else, or anything `more` of its view changes."""
+        self.view.param.watch(lambda *_: self._address(), [*ASKED, *more])
 
     def _address(self) -> None:
         if self.location is not None:

@@ -1,5 +1,6 @@
 """What a page shows of a result: its figure on the page's own ground, the cell chosen, the table of top cells."""
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -52,10 +53,10 @@ def finished(result: Result, theme: str, width: int | float, **options: Any) -> 
     return known[asked]
 
 
-def frames(made: Any, row: int, column: int | None) -> list[dict[str, Any]]:
-    """Frames around a cell in every panel of a heatmap, or around a whole row where no column is given, for `Chart.show`."""
+def frames(traces: Iterable[Any], row: int, column: int | None) -> list[dict[str, Any]]:
+    """Frames around a cell in the panels of a heatmap, or around a whole row where no column is given, for `Chart.show`."""
     ends = {"x0": 0, "x1": 1} if column is None else {"x0": column - 0.5, "x1": column + 0.5}
-    axes = {(trace.xaxis or "x", trace.yaxis or "y") for trace in made.data if trace.type in ("heatmap", "bar")}
+    axes = {(trace.xaxis or "x", trace.yaxis or "y") for trace in traces if trace.type in ("heatmap", "bar")}
     end = " domain" if column is None else ""
     return [
         {"type": "rect", **ends, "y0": row - 0.5, "y1": row + 0.5, "xref": across + end, "yref": up}
@@ -68,7 +69,9 @@ def frames_of(made: Any, cell: Cell) -> list[dict[str, Any]]:
     meta = made.layout.meta or {}
     at = {"layer": cell.layer, "head": cell.head, "pos": cell.pos}
     y, x = at.get(meta.get("rows")), at.get(meta.get("columns"))
-    return [] if y is None or x is None else frames(made, y, x)
+    # Where each site has its own panel, the heads of keys and values are others than those of queries.
+    there = [trace for trace in made.data if cell.site is None or trace.meta in (None, f"site {cell.site}")]
+    return [] if y is None or x is None else frames(there, y, x)
 
 
 class TopCells:

@@ -4,20 +4,20 @@ from collections.abc import Mapping
 
 from workbench.errors import BadInput, one_of
 from workbench.views import query as queries
-from workbench.views.cells import Cell
+from workbench.views.cells import KEY_VALUE, Cell
 from workbench.views.circuits import Circuits
-from workbench.views.query import Query, at_hand, changed, count, placed
+from workbench.views.query import Query, at_hand, changed, count, setting
 from workbench.views.question import CUSTOM
 
 # Letters of a list of interventions.
 LONGEST = 1500
+# What names a cell; a site is said of keys and values alone.
+PLACE = ("layer", "head", "pos", "site")
 
 
 def written(view: Circuits) -> dict[str, str]:
     """What the URL says: model, task, method, their settings, the cell, prompt and size chosen, the key of the result."""
-    said = {"model": view.model, "task": view.task, "method": view.method} | placed(view)
-    said |= queries.rows_kept(view)
-    said |= changed("task", view.task_fields, view.options) | changed("method", view.method_fields, view.params)
+    said = setting(view) | {"method": view.method} | changed("method", view.method_fields, view.params)
     looked = view.attention
     if view.key:
         said["result"] = view.key
@@ -26,7 +26,7 @@ def written(view: Circuits) -> dict[str, str]:
         said |= {"against": view.compared.against} if view.compared.against else {}
         said |= {"live": view.ablation.written} if view.ablation.replaced else {}
         if looked.layer is not None:
-            said |= {"layer": str(looked.layer), "head": str(looked.head)}
+            said |= {name: str(value) for name in PLACE if (value := getattr(view.framed, name)) is not None}
             said |= {"prompt": str(looked.prompt)} if looked.prompt else {}
             said |= {"of": looked.of} if looked.of != "clean" else {}
     return said
@@ -59,19 +59,21 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
 def _look(view: Circuits, asked: Query) -> None:
     """Choose the cell of the URL, if its model is at hand: opening a link must not fetch a model."""
     chosen: dict[str, int] = {}
-    for name in ("layer", "head", "prompt"):
+    for name in ("layer", "head", "pos", "prompt"):
         asked.attempt(name, lambda text, name=name: chosen.update({name: count(name, text)}))
+    site: list[str] = []
+    asked.attempt("site", lambda text: (one_of("site", text, KEY_VALUE), site.append(text)))
     asked.attempt("of", lambda text: (one_of("of", text, ("clean", "corrupt")), view.attention.param.update(of=text)))
     if view.result is None or "layer" not in chosen:
         return
     sizes = view.result.values.sizes
-    for name in ("layer", "head"):
-        if name in chosen and name in sizes and chosen[name] >= sizes[name] and name == "layer":
-            view.tell("warning", f"layer must be from 0 to {sizes[name] - 1}; got {chosen[name]}.")
+    for name in ("layer", "pos"):
+        if chosen.get(name, 0) >= sizes.get(name, chosen.get(name, 0) + 1):
+            view.tell("warning", f"{name} must be from 0 to {sizes[name] - 1}; got {chosen[name]}.")
             return
     view.attention.prompt = min(chosen.get("prompt", 0), max(0, len(view.attention.prompts) - 1))
     if at_hand(view.model) and (view.task != CUSTOM or view.rows):
-        view.choose(Cell(chosen["layer"], chosen.get("head", 0)))
+        view.choose(Cell(chosen["layer"], chosen.get("head", 0), chosen.get("pos"), site[0] if site else None))
 
 
 def _method(text: str) -> str:

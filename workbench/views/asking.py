@@ -11,6 +11,9 @@ from workbench.views.fields import Field, given, task_fields
 from workbench.views.question import CUSTOM, Question
 from workbench.views.working import Working
 
+# Names of what every such page is set to.
+ASKED = ("model", "dtype", "device", "task", "options", "rows")
+
 
 class Asking(Working):
     """State that these pages share. Nothing here computes."""

@@ -4,16 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.errors import BadInput, one_of
-from workbench.views import query as queries
 from workbench.views.channels import SLOTS, Channels
-from workbench.views.query import Query, at_hand, changed, count, placed
+from workbench.views.query import Query, at_hand, count, setting
 from workbench.views.search import named
 
 
 def written(view: Channels) -> dict[str, str]:
     """What the URL says: model, task and its options, slot, and the pair, component, factor and prompt chosen."""
-    said = {"model": view.model, "task": view.task} | placed(view) | queries.rows_kept(view)
-    said |= changed("task", view.task_fields, view.options)
+    said = setting(view)
     said |= {"slot": view.slot} if view.slot != "q" else {}
     pair = view.pair
     if pair.writer is not None and pair.reader is not None:

@@ -14,7 +14,7 @@ from workbench.jobs.placed import DTYPE
 from workbench.models.revisions import several
 from workbench.result import Circuit, Origin, Result
 from workbench.store import Store
-from workbench.views.asking import kept
+from workbench.views.asking import ASKED, kept
 from workbench.views.attention import Attention
 from workbench.views.circuit_size import CircuitSize
 from workbench.views.compared import Compared
@@ -50,8 +50,7 @@ class Circuits(Picking):
         self._sizes: CircuitSize | None = None
         self.method_changed()
         self.list_stored()
-        asked = ["model", "dtype", "device", "task", "options", "rows", "method", "params"]
-        self.param.watch(lambda *_: self._expect(), [*asked, "status", "whole"])
+        self.param.watch(lambda *_: self._expect(), [*ASKED, "method", "params", "status", "whole"])
         self._expect()
 
     def _expect(self) -> None:
@@ -113,7 +112,7 @@ class Circuits(Picking):
             asked.placed, f"run {asked.key}", lambda model, job: asked.answer(model, job, store), "Waiting for the model"
         )
         self._seen, self._question = -1, asked
-        self.pos = None
+        self.picked = None
         self.attention.param.update(layer=None, head=0, scores=None)
         self.attention.ask_about(asked, 0)
         self.ablation.ask_about(None, None)
@@ -221,7 +220,7 @@ class Circuits(Picking):
         rows = self.rows if result.origin.task == CUSTOM else ""
         # One model's attention is none of results at several checkpoints.
         self._question = Question.of(result.origin, rows) if several(result.origin.model) is None else None
-        self.pos = None
+        self.picked = None
         self.attention.param.update(layer=None, head=0, scores=None)
         self.attention.ask_about(self._question, result.values.sizes.get("prompt", result.origin.task_params.get("n", 1)))
         self.param.update(

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.errors import BadInput, one_of
-from workbench.views import query as queries
 from workbench.views.arranged import FIRST, NAME
 from workbench.views.heads import Heads
 from workbench.views.heads_columns import ABOUT, JOINED
 from workbench.views.looks_address import draw_as, drawn_as, reopen
 from workbench.views.onward import on_prompt
-from workbench.views.query import Query, at_hand, changed, count, placed
+from workbench.views.query import Query, at_hand, changed, count, setting
 
 # Before the settings of the grid of attention.
 GRID = "grid."
@@ -19,10 +18,7 @@ ORDERS = {"up": False, "down": True}
 
 def written(view: Heads) -> dict[str, str]:
     """What the URL says: model, task, their options, what is joined, how the table is sorted and narrowed, the head."""
-    said = {"model": view.model, "task": view.task} | queries.rows_kept(view)
-    said |= changed("task", view.task_fields, view.options)
-    said |= changed("heads", view.method_fields, view.params)
-    said |= placed(view)
+    said = setting(view) | changed("heads", view.method_fields, view.params)
     said |= {"joined": " ".join(view.joined)} if view.joined else {}
     said |= {"detector": view.detector} if view.detector != FIRST else {}
     said |= {"sort": view.sort} if view.sort != view.detector else {}

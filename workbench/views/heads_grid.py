@@ -9,8 +9,8 @@ import param
 
 from workbench.jobs import Jobs
 from workbench.store import Store
+from workbench.views.asking import ASKED
 from workbench.views.looks import GRID, HEAD, Looks
-from workbench.views.panels import ASKED
 from workbench.widgets.attention_grid import GIVEN, column
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class TableGrid(Looks):
     def tie(self, page: "Heads") -> None:
         """Keep in step with a table of heads, and the table with this, from now on."""
         self._page = page
-        page.param.watch(lambda *_: self._move(), ASKED)
+        page.param.watch(lambda *_: self._move(), list(ASKED))
         page.param.watch(lambda *_: self._arrange(), ["table", "order", "sort"])
         page.param.watch(lambda *_: self.param.update(sort=GIVEN), ["sort", "descending"])
         page.head.param.watch(lambda event: self.lock(event.new), "head")

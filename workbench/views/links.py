@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from workbench.views.asking import Asking
-from workbench.views.query import changed, placed, rows_kept
+from workbench.views.query import setting
 
 # Title of the link, and what the page answers.
 PAGES: dict[str, tuple[str, str]] = {
@@ -52,10 +52,7 @@ def _scripts(words: Sequence[str]) -> list[str]:
 
 def carried(view: Any) -> dict[str, str]:
     """What the links of a page carry along: the model and the task with its options."""
-    if not isinstance(view, Asking):
-        return {}
-    said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
-    return said | placed(view) | rows_kept(view)
+    return setting(view) if isinstance(view, Asking) else {}
 
 
 def parted(query: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

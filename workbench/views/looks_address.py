@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workbench.errors import BadInput, one_of
-from workbench.views import query as queries
 from workbench.views.arranged import NAME
 from workbench.views.composed import Head
 from workbench.views.looks import Looks
-from workbench.views.query import Query, at_hand, changed, count, placed
+from workbench.views.query import Query, at_hand, count, setting
 from workbench.views.question import CUSTOM
 
 # A longer text is not in the URL; servers and browsers cut long ones.
@@ -18,8 +17,7 @@ SWITCHES = {"yes": True, "no": False}
 
 def written(view: Looks) -> dict[str, str]:
     """What the URL says: model, task, options, the prompt or the text, how it is shown, the locked head, what is pinned."""
-    said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
-    said |= placed(view) | queries.rows_kept(view)
+    said = setting(view)
     if view.source == "text":
         said |= {"source": "text"} | ({"text": view.text} if len(view.text) <= MOST_TEXT else {})
     else:

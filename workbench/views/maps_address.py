@@ -7,15 +7,14 @@ from workbench.errors import BadInput, one_of
 from workbench.views.cells import Cell
 from workbench.views.maps import PAIRS, Maps
 from workbench.views.maps_kinds import KINDS
-from workbench.views.query import Query, changed, count, placed
+from workbench.views.query import Query, changed, count, setting
 
 PLACE = ("layer", "head", "pos")
 
 
 def written(view: Maps) -> dict[str, str]:
     """What the URL says: model, task, their options, the cells, what the methods share, the prompt and the cell locked."""
-    said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
-    said |= placed(view)
+    said = setting(view)
     said |= {"kind": view.kind} if view.kind != "heads" else {}
     said |= changed("method", view.method_fields, view.params)
     said |= {} if view.exact else {"exact": "no"}
@@ -29,7 +28,7 @@ def written(view: Maps) -> dict[str, str]:
 def restore(view: Maps, query: Mapping[str, str]) -> None:
     """Set the view to what a URL says; what cannot be used becomes one notice."""
     asked = Query(query)
-    asked.setting(view, rows=False)
+    asked.setting(view)
     asked.attempt("kind", lambda text: (one_of("kind", text, KINDS), view.param.update(kind=text)))
     asked.fields("method", view.method_fields, view, "params")
     asked.attempt("exact", lambda text: (one_of("exact", text, ("yes", "no")), view.param.update(exact=text == "yes")))
@@ -41,6 +40,7 @@ def restore(view: Maps, query: Mapping[str, str]) -> None:
     if place:
         asked.use(lambda: _lock(view, place))
     asked.tell(view)
+    view.rejoin()
 
 
 def _pair(text: str) -> int:

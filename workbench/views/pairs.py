@@ -13,6 +13,7 @@ from workbench.errors import BadInput
 from workbench.jobs import JOBS, LIVE, Job, Jobs, Placed
 from workbench.result import Scores, canonical
 from workbench.store import Store
+from workbench.views.asking import ASKED
 from workbench.views.pairs_edited import SHOWN, Edited
 from workbench.views.pairs_reading import Reader, laid, made, measured, reader_of
 from workbench.views.pairs_table import COLUMNS, Line, lines_of, written
@@ -40,7 +41,7 @@ class OwnPairs(Edited):
         # How many of a task's pairs are other tokens once they are text.
         self._otherwise = 0
         self._take_up()
-        self.param.watch(lambda *_: self._take_up(), ["model", "dtype", "device", "task", "options", "rows"])
+        self.param.watch(lambda *_: self._take_up(), list(ASKED))
 
     @property
     def live(self) -> bool:

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 
-from workbench.views import query as queries
 from workbench.views.pairs import OwnPairs
-from workbench.views.query import Query, changed, placed
+from workbench.views.query import Query, setting
 
 
 def written(view: OwnPairs) -> dict[str, str]:
     """What the URL says: model, task and its options, and the key of the user's own pairs."""
-    said = {"model": view.model, "task": view.task} | placed(view) | queries.rows_kept(view)
-    return said | changed("task", view.task_fields, view.options)
+    return setting(view)
 
 
 def restore(view: OwnPairs, query: Mapping[str, str]) -> None:

@@ -12,13 +12,11 @@ from workbench.errors import BadInput
 from workbench.jobs import JOBS, LIVE, Jobs
 from workbench.result import Result
 from workbench.store import Store
-from workbench.views.asking import Asking
+from workbench.views.asking import ASKED, Asking
 from workbench.views.attention import Attention
 from workbench.views.question import CUSTOM, Question, baseline_of
 from workbench.views.several import Several, StopsSeveral
 from workbench.views.stored import answers
-
-ASKED = ["model", "dtype", "device", "task", "options", "rows"]
 
 
 class Panels(StopsSeveral, Asking):
@@ -133,6 +131,11 @@ class Panels(StopsSeveral, Asking):
         if not self._several:
             self.status = "done"
         self.refresh()
+
+    def rejoin(self) -> None:
+        """Go on with what is being computed already of just this: its page was closed, or another asked for it."""
+        if any(self.jobs.running(f"run {one.key}") for panel, one in self._asked.items() if panel not in self.results):
+            self.show()
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""

@@ -9,7 +9,7 @@ import param
 from workbench.errors import BadInput
 from workbench.views.asking import Asking
 from workbench.views.attention import Attention
-from workbench.views.cells import Cell, cell_at, cell_of_place, group_of
+from workbench.views.cells import KEY_VALUE, Cell, cell_at, cell_of_place, group_of
 from workbench.views.live import Live
 from workbench.views.question import CUSTOM, Question
 
@@ -18,7 +18,7 @@ class Picking(Asking):
     """A result, and what of it is looked at."""
 
     result = param.Parameter(doc="The Result shown, whole or partial, or None.")
-    pos = param.Integer(default=None, allow_None=True, doc="The position chosen.")
+    picked = param.Parameter(doc="The Cell that was chosen, or None; of keys and values its head is a key-value head.")
 
     attention: Attention
     ablation: Live
@@ -58,11 +58,32 @@ class Picking(Asking):
         # What is found in the weights alone has no prompts.
         if cell.layer is None or self._question is None or not self._question.task:
             return
-        self.pos = cell.pos
+        self.picked = cell
         if not self._has_prompts("see attention"):
             return
         group = group_of(self.result, cell) if self.result is not None else None
         self.attention.look(cell.layer, None if group else cell.head, group)
+
+    def attend(self, **chosen: Any) -> None:
+        """Look at another head of the layer, another prompt or the other run.
+
+        Args:
+            chosen: Parameters of the attention: head, prompt, of.
+        """
+        if "head" in chosen and self.picked is not None:
+            self.picked = self.picked._replace(head=chosen["head"], site=None)
+        self.attention.param.update(**chosen)
+        self.attention.show()
+
+    @property
+    def framed(self) -> Cell | None:
+        """The cell that has a frame: the head looked at, in maps of keys and values the one that it shares."""
+        looked, picked = self.attention, self.picked
+        if looked.layer is None:
+            return None
+        if picked is not None and picked.site in KEY_VALUE and picked.layer == looked.layer:
+            return picked
+        return Cell(looked.layer, looked.head, picked.pos if picked is not None else None)
 
     def _has_prompts(self, why: str) -> bool:
         """Whether the prompts of the result are known; the user's own are as long as they stand in the form."""

@@ -50,12 +50,11 @@ class Query:
         for name, one in fields.items():
             self.attempt(f"{prefix}.{name}", lambda text, one=one: use(one, text))
 
-    def setting(self, view: Any, rows: bool = True) -> None:
+    def setting(self, view: Any) -> None:
         """Attempt what nearly every page has: the model and where it is, the user's own pairs, the task and its options."""
         self.attempt("model", lambda text: view.param.update(model=model(text)))
         self.placed(view)
-        if rows:
-            self.rows(view)
+        self.rows(view)
         self.attempt("task", lambda text: view.param.update(task=task(text)))
         self.fields("task", view.task_fields, view, "options")
 
@@ -80,6 +79,12 @@ class Query:
             view.tell("warning", "Part of the address could not be used. " + " ".join(problems))
 
 
+def setting(view: Any) -> dict[str, str]:
+    """What a page is set to, as the URL says it: model, dtype and device, task with its options, the user's own pairs."""
+    said = {"model": view.model, "task": view.task} | placed(view) | _rows_kept(view)
+    return said | changed("task", view.task_fields, view.options)
+
+
 def placed(view: Any) -> dict[str, str]:
     """The dtype and the device of the model that are not the defaults, as the URL says them."""
     return {name: value for name, value in (("dtype", view.dtype), ("device", view.device)) if value}
@@ -94,7 +99,7 @@ def changed(prefix: str, fields: Mapping[str, Field], values: Mapping[str, Any])
     }
 
 
-def rows_kept(view: Any) -> dict[str, str]:
+def _rows_kept(view: Any) -> dict[str, str]:
     """The key of the user's own pairs, which are kept beside the results: they are too long for a URL.
 
     Nothing where they are not asked about, or cannot be kept.

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.errors import one_of
-from workbench.views import query as queries
 from workbench.views.heads_address import head_named
-from workbench.views.query import Query, at_hand, changed, count, placed
+from workbench.views.query import Query, at_hand, count, setting
 from workbench.views.residual import Residual
 
 CHOICES = ("part", "of", "points", "norm", "cosine", "lens", "shares")
@@ -15,8 +14,7 @@ NUMBERS = ("layer", "pos")
 
 def written(view: Residual) -> dict[str, str]:
     """What the URL says: model, task, its options, the prompt, what each panel shows, the cell and the head chosen."""
-    said = {"model": view.model, "task": view.task} | changed("task", view.task_fields, view.options)
-    said |= placed(view) | queries.rows_kept(view)
+    said = setting(view)
     said |= {"prompt": str(view.prompt)} if view.prompt else {}
     said |= {name: getattr(view, name) for name in CHOICES if getattr(view, name) != view.param[name].default}
     said |= {name: str(getattr(view, name)) for name in NUMBERS if getattr(view, name) is not None}
@@ -40,6 +38,7 @@ def restore(view: Residual, query: Mapping[str, str]) -> None:
     if "head" in head and (at_hand(view.model) or view.placed in view.jobs.models):
         asked.use(lambda: view.open(head["head"]))
     asked.tell(view)
+    view.rejoin()
 
 
 def _choice(view: Residual, name: str, text: str) -> str:
