@@ -3,6 +3,7 @@
 import shutil
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 
@@ -97,6 +98,8 @@ def served(session):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    # As `workbench serve` does.
+    pn.state._thread_pool = ThreadPoolExecutor(4)
     pages = session if isinstance(session, dict) else {"/": session}
     pn.serve(pages, port=port, address="127.0.0.1", threaded=True, show=False, websocket_origin=[f"127.0.0.1:{port}"])
     for _ in range(200):

@@ -5,6 +5,8 @@ from typing import Any
 
 import panel as pn
 
+from workbench.pages.in_turn import in_turn
+
 # Milliseconds; in this time all that a browser has sent is read, so that no redraw is one of the past.
 WAIT = 12
 
@@ -25,7 +27,7 @@ class Soon:
         if document is None or document.session_context is None:
             self._flush()
         else:
-            document.add_timeout_callback(self._flush, WAIT)
+            document.add_timeout_callback(lambda: in_turn(self._flush), WAIT)
 
     def _flush(self) -> None:
         state, self._waiting = self._waiting, {}
