@@ -268,6 +268,7 @@ def test_one_who_asks_for_much_lets_anothers_first_go_before_his_second(jobs):
 
 
 def test_a_patient_job_gives_way_and_is_begun_anew(jobs):
+    jobs.models.take("a")
     order, patient = [], Gate()
     first = jobs.submit("a", "forecast", lambda model, job: (order.append("forecast"), patient(model, job))[1], patient=True)
     assert patient.reached.wait(SOON)
@@ -290,6 +291,7 @@ def test_a_patient_job_gives_way_and_is_begun_anew(jobs):
 
 
 def test_a_patient_job_that_waits_again_is_stopped_at_once(jobs):
+    jobs.models.take("a")
     patient, other = Gate(), Gate()
     first = jobs.submit("a", "forecast", patient, patient=True)
     assert patient.reached.wait(SOON)
@@ -307,6 +309,7 @@ def test_a_patient_job_that_waits_again_is_stopped_at_once(jobs):
 
 
 def test_a_patient_job_whose_session_has_gone_ends_where_it_gives_way(jobs):
+    jobs.models.take("a")
     patient = Gate()
     first = jobs.submit("a", "forecast", patient, owner="closed", lasting=False, patient=True)
     assert patient.reached.wait(SOON)
@@ -320,6 +323,7 @@ def test_a_patient_job_whose_session_has_gone_ends_where_it_gives_way(jobs):
 
 
 def test_a_patient_job_is_in_no_list_and_takes_nobodys_place(jobs, monkeypatch):
+    jobs.models.take("a")
     monkeypatch.setenv("WORKBENCH_LIMITS", "jobs=1")
     patient = Gate()
     first = jobs.submit("a", "forecast", patient, owner="one", patient=True)

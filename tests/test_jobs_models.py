@@ -1,7 +1,9 @@
 """Models in memory: loaded once, within a budget, the one used longest ago goes; loading can be stopped."""
 
+import gc
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -227,3 +229,56 @@ def test_what_lies_on_this_disk_is_not_fetched(tmp_path):
     assert not any(models.lacks(ref) for ref in (str(tmp_path), "tiny:repeat", "here.gguf", "../hostile"))
     assert models.lacks("gpt2")
     assert models.lacks("org/name@main")
+
+
+def test_nothing_is_kept_of_a_model_whose_loading_was_stopped_or_failed():
+    """The traceback of what ended it would hold its weights."""
+    made = []
+
+    def load(ref, **options):
+        weights = Weights(10)
+        made.append(weakref.ref(weights))
+        if ref == "broken":
+            try:
+                raise OSError("no such file")
+            except OSError as problem:
+                raise BadInput("the weights must be readable; got none.") from problem
+        for _ in track(range(1000), "Reading"):
+            time.sleep(0.01)
+        return weights
+
+    models = Models(load)
+    jobs = Jobs(models)
+    job = jobs.submit("large", "load", lambda model, job: 1)
+    while not made:
+        time.sleep(0.01)
+    job.stop()
+    assert job.wait(SOON)
+    failed = jobs.submit("broken", "load broken", lambda model, job: 1)
+    assert failed.wait(SOON)
+    assert "must be readable" in failed.message
+    end = time.monotonic() + SOON
+    while any(one() is not None for one in made):
+        assert time.monotonic() < end, "the weights are still there"
+        del job
+        gc.collect()
+        time.sleep(0.02)
+        job = None
+    assert not models._loading
+
+
+def test_what_gives_way_loads_no_model(models):
+    """A forecast whose model was put out of memory before its turn ends there."""
+    jobs = Jobs(models)
+    models.take("a")
+    let = threading.Event()
+    begun = threading.Event()
+    held = jobs.submit("a", "held", lambda model, job: (begun.set(), let.wait(SOON)))
+    assert begun.wait(SOON)
+    late = jobs.submit("a", "forecast", lambda model, job: 1, patient=True)
+    models.unload("a")
+    let.set()
+    assert held.wait(SOON)
+    assert late.wait(SOON)
+    assert late.status == "stopped"
+    assert "a" not in models

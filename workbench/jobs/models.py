@@ -1,6 +1,7 @@
 """The models in memory: each is loaded once, as many are kept as a budget of memory allows, the one used longest ago goes."""
 
 import gc
+import logging
 import os
 import threading
 from collections import OrderedDict
@@ -11,6 +12,8 @@ from workbench.errors import BadInput
 from workbench.jobs.limits import limits
 from workbench.jobs.placed import Placed
 from workbench.progress import Step, Stopped, listening
+
+log = logging.getLogger(__name__)
 
 # Of the memory that is free, and that models take already.
 SHARE = 0.8
@@ -66,17 +69,21 @@ class Models:
                     return self._loaded[placed]
                 # One at a time on a device, so that the budget holds.
                 loading = self._loading.get(placed.device)
-                if loading is None or not loading.is_alive():
+                new = loading is None or not loading.is_alive()
+                if new:
                     loading = self._loading[placed.device] = _Loading(placed, self._take_in)
-                    loading.waiting = 1
+                # Who waits for another model's turn keeps none going that nobody waits for.
+                mine = loading.placed == placed
+                loading.waiting += mine
+                if new:
                     loading.start()
-                else:
-                    loading.waiting += 1
             try:
                 loading.wait(hear)
             finally:
                 with self._lock:
-                    loading.waiting -= 1
+                    loading.waiting -= mine
+                    if not loading.is_alive() and self._loading.get(placed.device) is loading:
+                        del self._loading[placed.device]
             if loading.placed == placed and loading.problem is not None and not isinstance(loading.problem, Stopped):
                 raise loading.problem
 
@@ -156,6 +163,7 @@ class Models:
         return needed, budget
 
     def _make_room(self, placed: Placed) -> None:
+        gc.collect()
         needed, budget = self._check_fits(placed)
         most = limits().models if self._keep is None else self._keep
         with self._lock:
@@ -180,7 +188,13 @@ class _Loading(threading.Thread):
             with listening(self._hear):
                 self._take_in(self.placed)
         except BaseException as problem:
+            if not isinstance(problem, (BadInput, Stopped)):
+                log.exception("%s could not be loaded", self.placed.words)
             self.problem = problem
+            # Its frames hold the weights, and those of what it came of.
+            while problem is not None:
+                problem.__traceback__ = None
+                problem = problem.__cause__ or problem.__context__
 
     def wait(self, hear: Callable[[Step | None], None] | None) -> None:
         while self.is_alive():

@@ -12,7 +12,7 @@ from workbench.jobs.job import Job
 from workbench.jobs.limits import limits
 from workbench.jobs.models import Models
 from workbench.jobs.placed import Placed
-from workbench.progress import Step
+from workbench.progress import Step, Stopped
 
 
 class Turns:
@@ -198,6 +198,9 @@ class Jobs:
             return None
         if placed in self.models:
             return self.models.take(placed)
+        if job.patient:
+            # No other model is put out of memory for it.
+            raise Stopped
         job.say(f"Loading {placed.words}")
         told = []
 

@@ -40,7 +40,7 @@ class LiveCard:
         ))  # fmt: skip
         self.live.param.watch(lambda *_: self._tell_place(), ["place", "unavailable", "replaced"])
         self.live.param.watch(lambda *_: self._list(), ["replaced", "undoable", "status"])
-        self.live.param.watch(lambda *_: self._tell(), ["answer", "status"])
+        self.live.param.watch(lambda *_: self._tell(), ["answer", "status", "replaced"])
         view.param.watch(lambda *_: self.show(), ["result", "whole"])
         self.show()
 
@@ -85,7 +85,10 @@ class LiveCard:
         if answer is not None:
             self.says.object = words.changed(answer)
             self.table.object = words.table(answer)
-        self.menu.show(None if answer is None else answer.scores(), code=self.live.code)
+        # What was replaced before fades until the answer to what is replaced now is there.
+        past = answer is not None and answer.asked != tuple(self.live.replaced)
+        self.says.styles = self.table.styles = {"opacity": ".3" if past else "1"}
+        self.menu.show(None if answer is None or past else answer.scores(), code=self.live.code)
 
 
 def _text() -> pn.pane.HTML:

@@ -158,9 +158,8 @@ class ModelAndTask:
         """Set every widget to what the view says."""
         view = self.view
         known = {ref for group in self.groups.values() for ref in group.values()}
+        choice = bare if (bare := _bare(view.model)) in known else OTHER
         self._setting = True
-        bare = parted(view.model)[0] if several(view.model) is None else view.model
-        choice = bare if bare in known else OTHER
         self.model.value = choice
         self.ref.param.update(visible=choice == OTHER, value=view.model)
         self.place.show()
@@ -211,6 +210,14 @@ class Sidebar:
     def _choose(self, method: str | None) -> None:
         if not self._setting and method is not None:
             self.view.method = method
+
+
+def _bare(ref: str) -> str:
+    """A ref without its checkpoint, as it is where that cannot be one."""
+    try:
+        return parted(ref)[0] if several(ref) is None else ref
+    except BadInput:
+        return ref
 
 
 def _tasks() -> dict[str, str]:

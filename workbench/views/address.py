@@ -6,7 +6,7 @@ from workbench.errors import BadInput, one_of
 from workbench.views import query as queries
 from workbench.views.cells import KEY_VALUE, Cell
 from workbench.views.circuits import Circuits
-from workbench.views.query import Query, at_hand, changed, count, setting
+from workbench.views.query import Query, changed, count, ready, setting
 from workbench.views.question import CUSTOM
 
 # Letters of a list of interventions.
@@ -49,7 +49,7 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
     asked.attempt("against", view.compared.choose)
     asked.attempt(
         "live",
-        lambda text: view.ablation.restore(text, at_hand(view.model) and (view.task != CUSTOM or bool(view.rows))),
+        lambda text: view.ablation.restore(text, ready(view) and (view.task != CUSTOM or bool(view.rows))),
         LONGEST,
     )
     asked.tell(view)
@@ -72,7 +72,7 @@ def _look(view: Circuits, asked: Query) -> None:
             view.tell("warning", f"{name} must be from 0 to {sizes[name] - 1}; got {chosen[name]}.")
             return
     view.attention.prompt = min(chosen.get("prompt", 0), max(0, len(view.attention.prompts) - 1))
-    if at_hand(view.model) and (view.task != CUSTOM or view.rows):
+    if ready(view) and (view.task != CUSTOM or view.rows):
         view.choose(Cell(chosen["layer"], chosen.get("head", 0), chosen.get("pos"), site[0] if site else None))
 
 

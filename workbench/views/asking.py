@@ -7,7 +7,8 @@ import param
 
 from workbench.errors import BadInput, one_of
 from workbench.jobs import USUAL, Placed, limits
-from workbench.views.fields import Field, given, task_fields
+from workbench.models.revisions import parted
+from workbench.views.fields import MOST_PROMPTS, Field, given, task_fields
 from workbench.views.question import CUSTOM, Question
 from workbench.views.working import Working
 
@@ -35,6 +36,11 @@ class Asking(Working):
         return Placed(self.model.strip(), self.dtype, self.device)
 
     @property
+    def n_asked(self) -> int:
+        """How many prompts are asked for, whatever stands in the form."""
+        return min(max(1, int(self.options.get("n", 1))), MOST_PROMPTS)
+
+    @property
     def task_fields(self) -> dict[str, Field]:
         """The fields of the chosen task."""
         return task_fields(self.task)
@@ -58,6 +64,8 @@ class Asking(Working):
         if not self.model.strip():
             raise BadInput("the model must be a name, a hub name or a folder; got nothing. Choose one.")
         limits().check_model(self.model.strip())
+        # What stands behind an '@' names one checkpoint here.
+        parted(self.model.strip())
         check_placed(self.dtype, self.device)
         options = {name: one.check(self.options.get(name, one.default)) for name, one in self.task_fields.items()}
         limits().check("pairs", options.get("n", 1))

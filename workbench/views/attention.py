@@ -37,9 +37,17 @@ class Attention(param.Parameterized):
         """Whether a job of this panel waits or runs."""
         return self._latest.live
 
+    def hide(self) -> None:
+        """Show no head, and wait for none."""
+        self._latest.drop()
+        self._group = None
+        self.param.update(layer=None, head=0, scores=None, status="", about="")
+
     def ask_about(self, question: Question | None, prompts: int) -> None:
         """Take up the prompts of a result; what was shown goes if the prompts are others."""
         if question is None or self._question is None or question.pairs_key != self._question.pairs_key:
+            self._latest.drop()
+            self._group = None
             self.param.update(scores=None, prompts=[f"prompt {i + 1}" for i in range(prompts)], status="", about="")
             self.prompt = min(self.prompt, max(0, prompts - 1))
         self._question = question

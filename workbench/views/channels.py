@@ -9,7 +9,7 @@ from typing import Any
 import param
 
 from workbench.errors import BadInput
-from workbench.jobs import JOBS, LIVE, Jobs
+from workbench.jobs import JOBS, LIVE, Job, Jobs
 from workbench.result import Scores, canonical
 from workbench.store import Store
 from workbench.views.asking import Asking
@@ -125,10 +125,11 @@ class Channels(Asking):
             self.tell("error", str(problem))
             return
         store = self.store
-        self._job = self.jobs.submit(
-            asked.placed, f"find {asked.key}", lambda model, job: found(asked, model, job, store), "Waiting for the model"
-        )
-        self._seen = -1
+
+        def work(model: Any, job: Job) -> Any:
+            return found(asked, model, job, store)
+
+        self._begin(self.jobs, asked.placed, f"find {asked.key}", work, "Waiting for the model")
         self.pair.ask_about(asked, self.slot)
         self.status = "queued"
         self.refresh()

@@ -5,7 +5,7 @@ from typing import Any
 
 from workbench.errors import BadInput, one_of
 from workbench.views.channels import SLOTS, Channels
-from workbench.views.query import Query, at_hand, count, setting
+from workbench.views.query import Query, count, ready, setting
 from workbench.views.search import named
 
 
@@ -44,7 +44,7 @@ def _choose(view: Channels, chosen: Mapping[str, Any]) -> None:
     if not {"writer", "reader"} <= set(chosen):
         raise BadInput("writer and reader must both be given, or none; got one.")
     writer, reader, _ = named(chosen["writer"], chosen["reader"])
-    show = at_hand(view.model) or view.placed in view.jobs.models
+    show = ready(view)
     view.choose(writer, reader, chosen.get("component"), show=show)
     view.pair.param.update(alpha=chosen.get("alpha", 1.0), prompt=chosen.get("prompt", 0))
 

@@ -9,7 +9,7 @@ from typing import Any
 import param
 
 from workbench.errors import BadInput, one_of
-from workbench.jobs import JOBS, LIVE, Jobs
+from workbench.jobs import JOBS, LIVE, Job, Jobs
 from workbench.jobs.placed import DTYPE
 from workbench.models.revisions import several
 from workbench.result import Circuit, Origin, Result
@@ -108,12 +108,14 @@ class Circuits(Picking):
 
     def _submit(self, asked: Question) -> None:
         store = self.store
-        self._job = self.jobs.submit(
-            asked.placed, f"run {asked.key}", lambda model, job: asked.answer(model, job, store), "Waiting for the model"
-        )
-        self._seen, self._question = -1, asked
+
+        def work(model: Any, job: Job) -> Result:
+            return asked.answer(model, job, store)
+
+        self._begin(self.jobs, asked.placed, f"run {asked.key}", work, "Waiting for the model")
+        self._question = asked
         self.picked = None
-        self.attention.param.update(layer=None, head=0, scores=None)
+        self.attention.hide()
         self.attention.ask_about(asked, 0)
         self.ablation.ask_about(None, None)
         self.compared.ask_about(None)
@@ -221,7 +223,7 @@ class Circuits(Picking):
         # One model's attention is none of results at several checkpoints.
         self._question = Question.of(result.origin, rows) if several(result.origin.model) is None else None
         self.picked = None
-        self.attention.param.update(layer=None, head=0, scores=None)
+        self.attention.hide()
         self.attention.ask_about(self._question, result.values.sizes.get("prompt", result.origin.task_params.get("n", 1)))
         self.param.update(
             status=IDLE, label="", progress=None, result=result, whole=True, size=None,

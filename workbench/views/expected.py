@@ -54,7 +54,8 @@ class Expected(param.Parameterized):
         known = self._latest.ask(asked.placed, f"forecast {asked.key}", work)
         if known is not None:
             self.said = known
-        elif self.said == UNLOADED:
+        else:
+            # What stands there is of another question.
             self.said = COUNTING
 
     def refresh(self) -> None:
@@ -65,7 +66,8 @@ class Expected(param.Parameterized):
         if job.status == "done":
             self.said = job.result
         elif job.status in ("failed", "stopped"):
-            self.said, self._of = job.message, ""
+            # Without a message it was stopped: its model had been put out of memory before its turn came.
+            self.said, self._of = job.message or UNLOADED, ""
 
 
 def words(found: Forecast, free: int | float) -> str:

@@ -13,6 +13,11 @@ from workbench import params
 from workbench.errors import BadInput, one_of
 
 _AUTO = ""
+# Prompts that one form may ask for: what is more is a typing error, and every page lists them.
+MOST_PROMPTS = 10_000
+# The largest number of a field, by its name; of all others the last.
+_LARGEST = {"n": MOST_PROMPTS, "examples": MOST_PROMPTS, "prompt": MOST_PROMPTS, "seed": 10**9 - 1}
+_LARGEST_OTHER = 100_000
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,13 @@ def _read_number(field: Field, text: str) -> int:
     return int(text)
 
 
+def _read_count(field: Field, text: str) -> int:
+    number, largest = _read_number(field, text), _LARGEST.get(field.name, _LARGEST_OTHER)
+    if abs(number) > largest:
+        raise BadInput(f"{field.name} must be at most {largest:,}; got {number:,}.")
+    return number
+
+
 def _read_fraction(field: Field, text: str) -> float:
     if not re.fullmatch(r"-?(\d{1,9}(\.\d{1,17})?|\.\d{1,17})(e-?\d{1,2})?", text, re.ASCII):
         raise BadInput(f"{field.name} must be a number; got {text[:40]!r}.")
@@ -124,7 +136,7 @@ _READ: dict[str, Callable[[Field, str], Any]] = {
     "several": _read_several,
     "list": _read_list,
     "flag": _read_flag,
-    "number": _read_number,
+    "number": _read_count,
     "fraction": _read_fraction,
     "text": _read_text,
 }

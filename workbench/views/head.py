@@ -38,7 +38,8 @@ class OpenHead(param.Parameterized):
         if head != self.head:
             self.writes.hide()
             layer, number = (None, 0) if head is None else head
-            self.attention.param.update(layer=layer, head=number, scores=None, status="")
+            self.attention.hide()
+            self.attention.param.update(layer=layer, head=number)
             self.head = head
 
     def look(self, **chosen: Any) -> None:

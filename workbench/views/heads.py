@@ -95,7 +95,7 @@ class Heads(StopsSeveral, Arranged):
         found = {method: one for method, one in self.results.items() if method in asked and method not in new}
         if not (asked and before and asked[HEADS].placed == before[HEADS].placed):
             self.head.open(None)
-        self.head.ask_about(asked.get(HEADS), self.options.get("n", 1))
+        self.head.ask_about(asked.get(HEADS), self.n_asked)
         self._take(found | answers(self.store, new))
         if self.head.head is not None and self.placed in self.jobs.models:
             self.head.look()

@@ -9,7 +9,7 @@ from workbench.views.heads import Heads
 from workbench.views.heads_columns import ABOUT, JOINED
 from workbench.views.looks_address import draw_as, drawn_as, reopen
 from workbench.views.onward import on_prompt
-from workbench.views.query import Query, at_hand, changed, count, setting
+from workbench.views.query import Query, changed, count, ready, setting
 
 # Before the settings of the grid of attention.
 GRID = "grid."
@@ -64,7 +64,7 @@ def _open(view: Heads, asked: Query) -> None:
     asked.attempt("prompt", lambda text: view.head.attention.param.update(prompt=count("prompt", text)))
     asked.attempt("of", lambda text: (one_of("of", text, ("clean", "corrupt")), view.head.attention.param.update(of=text)))
     if "head" in shown:
-        asked.use(lambda: view.open(shown["head"], look=at_hand(view.model) or view.placed in view.jobs.models))
+        asked.use(lambda: view.open(shown["head"], look=ready(view)))
 
 
 def head_named(text: str) -> tuple[int, int]:

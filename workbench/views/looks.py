@@ -127,7 +127,7 @@ class Looks(StopsSeveral, Asking):
         self._label_prompts()
 
     def _label_prompts(self) -> None:
-        self.prompts = [f"prompt {number + 1}" for number in range(max(self.options.get("n", 1), self.prompt + 1))]
+        self.prompts = [f"prompt {number + 1}" for number in range(max(self.n_asked, self.prompt + 1))]
 
     def lock(self, head: Head | None) -> None:
         """Lock a head, or none.

@@ -7,7 +7,7 @@ from workbench.errors import BadInput, one_of
 from workbench.views.arranged import NAME
 from workbench.views.composed import Head
 from workbench.views.looks import Looks
-from workbench.views.query import Query, at_hand, count, setting
+from workbench.views.query import Query, count, ready, setting
 from workbench.views.question import CUSTOM
 
 # A longer text is not in the URL; servers and browsers cut long ones.
@@ -74,7 +74,7 @@ def draw_as(view: Looks, asked: Query, prefix: str = "") -> bool:
 
 def reopen(view: Looks) -> None:
     """Show the grid of a URL: opening a link must not fetch a model."""
-    view.show(load=at_hand(view.model) or view.placed in view.jobs.models)
+    view.show(load=ready(view))
 
 
 def _switch(name: str, text: str) -> bool:

@@ -176,7 +176,7 @@ class Maps(Panels):
         """Show where the head of the locked cell looks, on the prompt shown."""
         cell = self.cell
         if cell is None or cell.head is None or self.placed not in self.jobs.models:
-            self.attention.param.update(layer=None, scores=None, status="")
+            self.attention.hide()
             return
         group = group_of(self.any, cell) if self.any is not None else None
         self.attention.prompt = self.prompt or 0
@@ -204,7 +204,7 @@ class Maps(Panels):
     def release(self) -> None:
         """Lock no cell."""
         self.cell = None
-        self.attention.param.update(layer=None, scores=None, status="")
+        self.attention.hide()
 
     @property
     def frame(self) -> dict[str, int]:

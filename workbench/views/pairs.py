@@ -17,7 +17,7 @@ from workbench.views.asking import ASKED
 from workbench.views.pairs_edited import SHOWN, Edited
 from workbench.views.pairs_reading import Reader, laid, made, measured, reader_of
 from workbench.views.pairs_table import COLUMNS, Line, lines_of, written
-from workbench.views.query import at_hand
+from workbench.views.query import ready
 from workbench.views.working import IDLE
 
 BUTTON = "Check pairs"
@@ -97,7 +97,7 @@ class OwnPairs(Edited):
     def _read(self) -> None:
         """Ask for the layouts that are not known."""
         reader = self._readers.get(self.placed)
-        if reader is None and not (self.placed in self.jobs.models or at_hand(self.model)):
+        if reader is None and not ready(self):
             return
         rows = {key: dict(line.row) for line in self.table.lines if (key := _key(line)) not in self._known}
         options = self._ways
@@ -143,8 +143,7 @@ class OwnPairs(Edited):
             some = replace(asked, rows=written(usable))
             return measured(model, some, store, job)
 
-        self._job = self.jobs.submit(asked.placed, f"pairs {asked.key}", work, "Waiting for the model")
-        self._seen = -1
+        self._begin(self.jobs, asked.placed, f"pairs {asked.key}", work, "Waiting for the model")
         self.param.update(status="queued", baseline=None)
         self._measured = {}
         self._show()

@@ -98,6 +98,8 @@ class Panels(StopsSeveral, Asking):
             self._wanted = False
         if before is None or asked is None or before.pairs_key != asked.pairs_key:
             self.param.update(prompts=[], baseline=None)
+        elif before.params.get("metric") != asked.params.get("metric"):
+            self.baseline = None
         self.attention.ask_about(asked, self.count)
 
     def _forget(self, panels: Sequence[str]) -> None:
@@ -107,7 +109,7 @@ class Panels(StopsSeveral, Asking):
     def count(self) -> int:
         """How many prompts there are, as far as known."""
         # Of the user's own rows only the job knows how many can be read.
-        return len(self.prompts) or (1 if self.task == CUSTOM else int(self.options.get("n", 1)))
+        return len(self.prompts) or (1 if self.task == CUSTOM else self.n_asked)
 
     @property
     def labels(self) -> list[str]:

@@ -12,7 +12,7 @@ from workbench.errors import BadInput, one_of, within
 from workbench.jobs import limits
 from workbench.store import Store
 from workbench.store.texts import keep_text, kept_text
-from workbench.views.fields import Field
+from workbench.views.fields import MOST_PROMPTS, Field
 from workbench.views.question import CUSTOM
 from workbench.views.working import Working
 
@@ -117,15 +117,17 @@ def _folder(view: Any) -> Path:
     return (getattr(view, "store", None) or Store()).folder
 
 
+def ready(view: Any) -> bool:
+    """Whether the model of a page is in memory, or can be loaded without the network: opening a link must not fetch one."""
+    return view.placed in view.jobs.models or at_hand(view.model)
+
+
 def at_hand(ref: str) -> bool:
     """Whether a model of the catalogue, or of this project, can be loaded without the network."""
-    from workbench.jobs import JOBS
     from workbench.models import CATALOGUE, on_disk, own_refs
     from workbench.models.revisions import parted
 
-    if ref in JOBS.models or parted(ref)[0] in own_refs():
-        return True
-    return ref in CATALOGUE and on_disk(CATALOGUE[ref])
+    return parted(ref)[0] in own_refs() or (ref in CATALOGUE and on_disk(CATALOGUE[ref]))
 
 
 def model(text: str) -> str:
@@ -168,5 +170,5 @@ def count(name: str, text: str) -> int:
     """
     if not text.isascii() or not text.isdecimal() or len(text) > 6:
         raise BadInput(f"{name} must be a whole number from 0; got {text[:40]!r}.")
-    within(name, int(text), 0, 10**6)
+    within(name, int(text), 0, MOST_PROMPTS if name == "prompt" else 10**6)
     return int(text)

@@ -34,6 +34,7 @@ class Question:
         rows: The user's own pairs as text, for 'custom'.
         dtype: Dtype of the weights, '' for the default.
         device: Where the model is, '' for the default.
+        expected: Hash of the pairs, where it is known: the user's own of a stored result must be those in the form.
     """
 
     model: str
@@ -44,6 +45,7 @@ class Question:
     rows: str = ""
     dtype: str = ""
     device: str = ""
+    expected: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, origin: Origin, rows: str = "") -> "Question":
@@ -56,6 +58,7 @@ class Question:
             dict(origin.params),
             rows,
             "" if origin.dtype == DTYPE else origin.dtype,
+            expected=origin.pairs,
         )
 
     @property
@@ -82,6 +85,10 @@ class Question:
         made = self._made(model)
         limits().check("pairs", len(made))
         limits().check("tokens", int(made.lengths.max()))
+        if self.task == CUSTOM and self.expected and made.digest() != self.expected:
+            raise BadInput(
+                "your pairs must be those that the result shown was computed on; got others. Paste those, or press Run."
+            )
         return made
 
     def _made(self, model: Any) -> Any:

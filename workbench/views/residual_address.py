@@ -5,7 +5,7 @@ from typing import Any
 
 from workbench.errors import one_of
 from workbench.views.heads_address import head_named
-from workbench.views.query import Query, at_hand, count, setting
+from workbench.views.query import Query, count, ready, setting
 from workbench.views.residual import Residual
 
 CHOICES = ("part", "of", "points", "norm", "cosine", "lens", "shares")
@@ -35,7 +35,7 @@ def restore(view: Residual, query: Mapping[str, str]) -> None:
     head: dict[str, tuple[int, int]] = {}
     asked.attempt("head", lambda text: head.update(head=head_named(text)))
     # Opening a link must not fetch a model.
-    if "head" in head and (at_hand(view.model) or view.placed in view.jobs.models):
+    if "head" in head and ready(view):
         asked.use(lambda: view.open(head["head"]))
     asked.tell(view)
     view.rejoin()

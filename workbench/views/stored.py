@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.errors import BadInput
 from workbench.jobs.placed import DTYPE
 from workbench.result import Origin, Result, canonical
 from workbench.store import Store
@@ -58,7 +59,10 @@ def _told_by_name(asked: Question) -> bool:
     from workbench.models import CATALOGUE, own_refs
     from workbench.models.revisions import parted
 
-    return asked.task != CUSTOM and parted(asked.model)[0] in (*CATALOGUE, *own_refs())
+    try:
+        return asked.task != CUSTOM and parted(asked.model)[0] in (*CATALOGUE, *own_refs())
+    except BadInput:
+        return False
 
 
 def _wanted(asked: Question) -> str:

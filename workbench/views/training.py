@@ -89,8 +89,8 @@ class Training(Working):
             job.tell(origin=origin)
             return store.compute(study, None, None, **params)
 
-        self._job = self.jobs.submit(None, f"train {origin.key}", work, "Waiting for another training to end")
-        self._seen, self._aside = -1, False
+        self._begin(self.jobs, None, f"train {origin.key}", work, "Waiting for another training to end")
+        self._aside = False
         self._before = (self.result, self.whole)
         self.param.update(result=None, whole=False, status="queued")
         self.refresh()

@@ -1,12 +1,13 @@
 """What every page that asks for work has: how far its job is, notices, Stop."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import param
 
 from workbench.errors import BadInput
-from workbench.jobs import Job
+from workbench.jobs import Job, Jobs, Placed
 from workbench.result import Origin, Result
 from workbench.store import Store
 from workbench.views.opened import opened
@@ -37,6 +38,14 @@ class Working(param.Parameterized):
         self._job: Job | None = None
         self._stopping: Job | None = None
         self._seen = -1
+
+    def _begin(self, jobs: Jobs, ref: Placed | None, key: str, work: Callable[[Any, Job], Any], label: str) -> None:
+        """Ask for the page's own job, see `Jobs.submit`; who asks twice for one, as by a double click, waits for it once."""
+        before = jobs.running(key)
+        again = before is not None and before.asked_by(jobs.who())
+        self._job, self._seen = jobs.submit(ref, key, work, label), -1
+        if again and self._job is before:
+            self._job.leave()
 
     def stop(self) -> None:
         """Stop the job; what it finished is kept. A job that others wait for goes on, and this page hears no more of it."""
