@@ -49,6 +49,16 @@ def colour(index: int, theme: str) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
+def counted(head: tuple[int, int] | None, heads: int) -> int | None:
+    """A head counted layer after layer; None for no head, or where it is not known how many heads a layer has.
+
+    Args:
+        head: Its layer, and its number in it.
+        heads: Heads of a layer; 0 where that is not known.
+    """
+    return None if head is None or not heads else head[0] * heads + head[1]
+
+
 def heads_in(text: str, heads: int, plain: bool = False) -> list[tuple[int, int]]:
     """Where heads are named in a text: the place of each name's first letter, and the head counted layer after layer.
 
