@@ -66,14 +66,14 @@ def test_the_search_gives_the_methods_own_numbers_and_chooses_the_strongest(view
     assert view.between == (pair.writer[0], pair.reader[0])
 
 
-def test_names_of_heads_have_their_colours_in_the_table_and_in_the_pairs_title(view, ref, tmp_path):
+def test_names_of_heads_have_their_colours_in_the_table_and_in_the_pairs_title(view, ref, tmp_path, tinted):
     view.find()
     settle(view)
     page = ChannelsPage(view)
     (layer, head), (later, reads) = view.pair.writer, view.pair.reader
     one, other = layer * families.HEADS + head, later * families.HEADS + reads
     for theme in ("light", "dark"):
-        page.page.dark_theme = theme == "dark"
+        tinted(page, theme)
         assert page.bars.says.object.count(f"{swatch(one, theme)}{layer}.{head} → {swatch(other, theme)}{later}.{reads}<") == 1
         first = page.table.rows[0][0]
         assert first == str(view.channels.values.channel.values[0]).replace("->", "→"), "the names themselves stay as they are"
