@@ -193,7 +193,7 @@ def test_what_is_said_is_safe(tmp_path):
     view = Channels(Jobs(), Store(tmp_path), reason=HOSTILE)
     view.pair.param.update(status=HOSTILE, writer=(0, 1), reader=(1, 1))
     view.pair.known.reason = HOSTILE
-    for said in (words.pair(view), words.effects(view.pair), words.scaled(view.pair)):
+    for said in (words.pair(view, "light"), words.effects(view.pair), words.scaled(view.pair)):
         assert "<img" not in said
         assert "&lt;img" in said
     view.pair.status = ""

@@ -7,6 +7,7 @@ from tests.views.test_circuit_size import GRAPH, SCORES, found, pruned, scored
 from workbench.jobs import Jobs
 from workbench.pages import words
 from workbench.pages.circuits import CircuitsPage
+from workbench.pages.swatch import swatch
 from workbench.store import Store
 from workbench.views.circuits import Circuits
 from workbench.widgets.circuit_graph import colouring
@@ -107,7 +108,7 @@ def test_what_is_replaced_is_listed_crossed_out_and_taken_back(view, monkeypatch
     view.replace("a0.h1", "zero")
     view.replace("a0.h1->logits", "mean")
     assert page.cards.network.pane.replaced == {"a0.h1": "zero", "a0.h1->logits": "mean"}
-    assert "<b>a0.h1</b> writes zero" in card.list[0][0].object
+    assert f"<b>{swatch(1, page.theme)}a0.h1</b> writes zero" in card.list[0][0].object
     assert "carries its mean over the corrupt prompts" in card.list[1][0].object
     card.list[0][1].clicks += 1
     assert [each.place for each in view.ablation.replaced] == ["a0.h1->logits"]

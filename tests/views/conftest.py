@@ -24,6 +24,18 @@ def models():
     return Models()
 
 
+@pytest.fixture
+def tinted():
+    """Turns a page light or dark; afterwards other pages are light again, for what one page is the next ones begin with."""
+    import panel as pn
+
+    def turn(page, theme):
+        page.page.dark_theme = theme == "dark"
+
+    yield turn
+    pn.config.theme = "default"
+
+
 def opened(view):
     """The view, its notices in `told`."""
     view.told = []

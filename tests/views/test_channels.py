@@ -14,7 +14,11 @@ from workbench.channels.pair import ALPHAS, component_effects, component_scores,
 from workbench.channels.weights import Heads
 from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
+from workbench.pages import channel_words
+from workbench.pages.channels import ChannelsPage
+from workbench.pages.swatch import swatch
 from workbench.plots import figure
+from workbench.plots.hues import colour
 from workbench.store import Store
 from workbench.store.texts import text_key
 from workbench.views.channels import Channels
@@ -60,6 +64,29 @@ def test_the_search_gives_the_methods_own_numbers_and_chooses_the_strongest(view
     assert f"{pair.writer[0]}.{pair.writer[1]}.{pair.component} -> {pair.reader[0]}.{pair.reader[1]} q" == best
     assert pair.scaled is not None
     assert view.between == (pair.writer[0], pair.reader[0])
+
+
+def test_names_of_heads_have_their_colours_in_the_table_and_in_the_pairs_title(view, ref, tmp_path, tinted):
+    view.find()
+    settle(view)
+    page = ChannelsPage(view)
+    (layer, head), (later, reads) = view.pair.writer, view.pair.reader
+    one, other = layer * families.HEADS + head, later * families.HEADS + reads
+    for theme in ("light", "dark"):
+        tinted(page, theme)
+        assert page.bars.says.object.count(f"{swatch(one, theme)}{layer}.{head} → {swatch(other, theme)}{later}.{reads}<") == 1
+        first = page.table.rows[0][0]
+        assert first == str(view.channels.values.channel.values[0]).replace("->", "→"), "the names themselves stay as they are"
+        places = [0, first.index(f"{later}.{reads} q")]
+        assert page.table.spots[0] == [[0, places[0], colour(one, theme)], [0, places[1], colour(other, theme)]]
+        assert len(page.table.spots) == len(page.table.rows)
+    # A pair that is named before anything was searched.
+    fresh = Channels(view.jobs, Store(tmp_path / "other"), model=ref, task="custom", rows=ROWS)
+    assert fresh.heads == 0
+    fresh.choose((0, 1), (2, 3))
+    assert "aria-hidden" not in channel_words.pair(fresh, "light")
+    settle(fresh)
+    assert f"{swatch(2 * families.HEADS + 3, 'light')}2.3" in channel_words.pair(fresh, "light")
 
 
 def test_cells_lead_from_layers_to_heads_to_the_pair(view):

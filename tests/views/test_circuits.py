@@ -13,7 +13,9 @@ from tests.views.conftest import settle
 from workbench.following import follow
 from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
+from workbench.pages.circuits import CircuitsPage
 from workbench.plots import figure
+from workbench.plots.hues import colour, square
 from workbench.result import Scores
 from workbench.store import Store
 from workbench.views.address import restore, written
@@ -123,6 +125,31 @@ def test_top_cells_are_the_largest_by_size(view):
     settle(view)
     sizes = np.sort(np.abs(view.result.mean().values.values).ravel())[::-1]
     np.testing.assert_allclose([abs(row["value"]) for row in top_cells(view.result, 5)], sizes[:5])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_largest_cells_and_the_attention_are_named_in_the_colours_of_their_heads(view, theme, tinted):
+    view.run()
+    settle(view)
+    page = CircuitsPage(view)
+    tinted(page, theme)
+    table = page.top.table
+    column = table.head.index("head")
+    where = [int(row[table.head.index("layer")]) * families.HEADS + int(row[column]) for row in table.rows]
+    assert table.spots == [[[column, 0, colour(index, theme)]] for index in where]
+    view.click(figure(view.result), {"curveNumber": 0, "x": 2, "y": 1})
+    settle(view)
+    title = json.loads(page.attention.chart.figure)["layout"]["title"]["text"]
+    assert title.startswith(f"{square(families.HEADS + 2, theme)}<b>Attention in layer 1, head 2")
+
+
+def test_keys_and_values_that_heads_share_have_no_colour(view):
+    view.params = {**view.params, "sites": ("k",)}
+    view.run()
+    settle(view)
+    page = CircuitsPage(view)
+    assert page.top.table.rows
+    assert not any(page.top.table.spots)
 
 
 def test_stop_ends_the_run_within_one_batch_and_keeps_what_there_is(view, monkeypatch):

@@ -1,5 +1,7 @@
 """A circuit beside another: what they share is counted, curves are the two's own, and another model's edges are not matched."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from tests.views.conftest import opened
 from tests.views.test_circuit_size import found
 from workbench.edges.estimate import as_circuit
 from workbench.jobs import Jobs
+from workbench.pages.compared import ComparedCard
+from workbench.pages.swatch import swatch
 from workbench.references import reference
 from workbench.store import Store
 from workbench.views.address import restore, written
@@ -38,6 +42,21 @@ def test_shared_edges_precision_and_recall(view):
     view.compared.choose("")
     assert view.compared.words(kept) == ""
     assert view.compared.mask is None
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_heads_in_both_have_their_colours(view, theme):
+    card, graph = ComparedCard(view), view.sizes.ranking.graph
+    (key,) = view.compared.choices(view.stored).values()
+    view.compared.choose(key)
+    card.show(theme, 600)
+    said = view.compared.words(view.result.parts["kept"].values)
+    names = re.findall(r"a\d+\.h\d+", said)
+    assert names
+    for name in names:
+        layer, _, head = graph.place(name)
+        assert f"{swatch(layer * graph.n_heads + head, theme)}{name}" in card.says.object
+    assert card.says.object.count("aria-hidden") == len(names), "numbers are no heads"
 
 
 def test_the_address_brings_it_back_and_nonsense_is_a_notice(view):

@@ -16,6 +16,9 @@ from workbench.errors import BadInput
 from workbench.jobs import Jobs, Models
 from workbench.models import revisions
 from workbench.models.revisions import step_of
+from workbench.pages.forming import Formation
+from workbench.pages.swatch import swatch
+from workbench.plots.hues import square
 from workbench.progress import listening
 from workbench.store import Store
 from workbench.views.circuits import Circuits
@@ -115,6 +118,18 @@ def test_a_language_model_is_there_at_once_at_each_checkpoint():
         with pytest.raises(BadInput, match=said):
             wrong()
     assert (view.step, view.model) == (750, "full")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_two_heads_of_the_circuit_are_named_in_their_colours(theme):
+    view = Forming("full")
+    page = Formation(view)
+    page.show(theme, 1400, True)
+    indices = [int(layer) * 4 + int(head) for layer, head in (name.split(".") for name in view.heads)]
+    for name, index, chart in zip(view.heads, indices, page.looks, strict=True):
+        assert f"head {swatch(index, theme)}{name} " in page.says.object
+        title = json.loads(chart.chart.figure)["layout"]["title"]["text"]
+        assert title.startswith(f"{square(index, theme)}<b>{name}: ")
 
 
 def test_the_path_of_the_nested_logits_follows_what_is_set():

@@ -8,7 +8,9 @@ from tests.views.conftest import opened, settle
 from workbench.edges.interventions import Intervention, intervened
 from workbench.graph import graph_of
 from workbench.jobs import Jobs, Models
+from workbench.pages.live import LiveCard
 from workbench.pages.live_words import changed
+from workbench.pages.swatch import swatch
 from workbench.pairs import token_strings
 from workbench.plots.text import visible
 from workbench.store import Store
@@ -62,6 +64,23 @@ def test_an_answer_has_the_librarys_own_numbers(view):
     shown = view.ablation.answer.scores().values
     np.testing.assert_array_equal(shown.sel(run="after"), both.after)
     assert float(shown.sel(run="change").mean()) == pytest.approx(both.change)
+
+
+def test_what_is_replaced_is_named_in_its_colour_and_again_on_a_dark_page(view):
+    card, graph = LiveCard(view), view.ablation.graph
+    edge = f"a0.h0->{next(name for name in graph.destinations if name.startswith('a1.h2<q>'))}"
+    view.pick(edge)
+    view.replace(edge, "zero")
+    settle(view)
+    for theme in ("light", "dark"):
+        card.tint(theme)
+        name = f"{swatch(0, theme)}a0.h0 → {swatch(graph.n_heads + 2, theme)}a1.h2&lt;q&gt;"
+        assert f"{name}</b>" in card.chosen.object
+        assert f"× <b>{name}</b> carries zero" in card.list[0][0].object
+    assert "■" not in view.ablation.code
+    assert "■" not in view.ablation.answer.scores().notes["replaced"]
+    view.ablation.clear()
+    assert list(card.list) == []
 
 
 def test_the_code_of_own_pairs_has_the_rows(models, tmp_path):

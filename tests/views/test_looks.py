@@ -7,6 +7,8 @@ from tests import families
 from tests.views.conftest import PROMPTS, ROWS, opened, settle
 from workbench.jobs import Jobs
 from workbench.methods import METHODS
+from workbench.pages import attention_words as words
+from workbench.pages.swatch import swatch
 from workbench.store import Store
 from workbench.views.looks import Looks
 from workbench.views.looks_address import restore, written
@@ -57,6 +59,14 @@ def test_the_grid_is_that_of_the_method_and_the_locked_head_is_exact(view):
     assert len(state["exact"]) == 4 * 7 * 7
     view.lock(None)
     assert (view.head, view.exact, view.largest) == (None, None, [])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_locked_head_is_named_in_its_colour(view, theme):
+    shown(view)
+    assert "aria-hidden" not in words.head_link(view, theme)
+    view.lock((2, 1))
+    assert f"{swatch(2 * families.HEADS + 1, theme)}Head 2.1<" in words.head_link(view, theme)
 
 
 def test_another_prompt_is_shown_at_once_and_the_locked_head_follows(view):

@@ -1,5 +1,6 @@
 """The page of maps without a browser: three maps of the same cells, their agreement, the locked cell, and the URL."""
 
+import json
 import threading
 from dataclasses import replace
 from html import escape
@@ -15,7 +16,10 @@ from workbench.errors import BadInput
 from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS, agreement
 from workbench.pages import maps_words as words
+from workbench.pages.maps_cards import Looks, MapCard
+from workbench.pages.swatch import swatch
 from workbench.plots import figure
+from workbench.plots.hues import square
 from workbench.store import Store
 from workbench.views.cells import Cell
 from workbench.views.maps import PAIRS, Maps
@@ -89,7 +93,7 @@ def test_estimates_come_first_and_exact_cells_as_they_are_computed_and_stop_keep
     assert "33% of the cells" in words.reason(view, "patch")
     view.lock(Cell(2, 1))
     assert np.isnan(view.numbers()["patch"][0])
-    assert "not computed" in words.locked(view)
+    assert "not computed" in words.locked(view, "light")
     view.stop()
     let.set()
     settle(view)
@@ -113,7 +117,7 @@ def test_a_click_locks_the_same_cell_in_all_maps_and_keys_move_it(view):
     for method in ("patch", "atp", "relp"):
         each = view.results[method].values.sel(layer=1, head=3).values
         assert view.numbers()[method] == pytest.approx((each.mean(), each.std(ddof=1) / 3**0.5))
-        assert f"{each.mean():+.4g}" in words.locked(view)
+        assert f"{each.mean():+.4g}" in words.locked(view, "light")
     view.show_prompt(2)
     assert view.numbers()["patch"][0] == pytest.approx(float(view.results["patch"].values.sel(layer=1, head=3, prompt=2)))
     assert np.isnan(view.numbers()["patch"][1])
@@ -148,14 +152,38 @@ def test_heads_by_position_are_rows_the_largest_first_and_the_same_in_all_maps(v
     # The prompts have other tokens there.
     assert words.named(view).endswith("position 4 “*”")
     seen = looking(view, view.cell[:2], {}, 4)
-    assert f'href="{escape(seen)}"' in words.locked(view)
+    assert f'href="{escape(seen)}"' in words.locked(view, "light")
     query = dict(parse_qsl(urlsplit(seen).query))
     assert (query["head"], query["pinned"]) == (".".join(map(str, view.cell[:2])), "4.")
     view.params = {**view.params, "positions": "named"}
     shown(view)
     view.click(figure(view.map("relp")), {"curveNumber": 0, "x": 0, "y": 2})
-    assert "attention?" in words.locked(view)
-    assert "pinned" not in words.locked(view), "which token a named position is, is the prompt's own"
+    assert "attention?" in words.locked(view, "light")
+    assert "pinned" not in words.locked(view, "light"), "which token a named position is, is the prompt's own"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_rows_and_the_locked_cell_have_the_colours_of_their_heads(view, theme):
+    view.kind = "positions"
+    shown(view)
+    card = MapCard(view, "atp", True)
+    card.show(theme, 700, False)
+    made = json.loads(card.chart.figure)
+    wanted = [f"{square(layer * families.HEADS + head, theme)}{layer}.{head}" for layer, head in view.top_heads]
+    assert made["layout"]["yaxis"]["ticktext"] == wanted
+    assert "■" not in str(made["data"]), "hovers are as they were"
+    view.click(figure(view.map("atp")), {"curveNumber": 0, "x": 4, "y": 2})
+    settle(view)
+    layer, head = view.top_heads[2]
+    assert f"{swatch(layer * families.HEADS + head, theme)}Head {layer}.{head}" in words.locked(view, theme)
+    looks = Looks(view)
+    looks.show(theme, 700)
+    title = json.loads(looks.panel.chart.figure)["layout"]["title"]["text"]
+    assert title.startswith(f"{square(layer * families.HEADS + head, theme)}<b>Attention in layer {layer}, head {head}")
+    view.kind = "v"
+    shown(view)
+    view.click(figure(view.map("atp")), {"curveNumber": 0, "x": 1, "y": 0})
+    assert "aria-hidden" not in words.locked(view, theme), "what heads share has no colour of its own"
 
 
 def test_cells_of_the_stream_have_no_head_and_keys_are_shared(view):
@@ -165,7 +193,7 @@ def test_cells_of_the_stream_have_no_head_and_keys_are_shared(view):
     assert view.frame == {"layer": 1, "pos": 2}
     assert view.attention.layer is None
     assert "no head" in words.looks(view)
-    assert "residual?" in words.locked(view)
+    assert "residual?" in words.locked(view, "light")
     view.kind = "k"
     assert view.cell is None, "a cell is of its kind"
     settle(view)
@@ -173,8 +201,8 @@ def test_cells_of_the_stream_have_no_head_and_keys_are_shared(view):
     settle(view)
     assert words.named(view) == "Key-value head 0.1"
     assert view.attention.head == families.HEADS // families.KV_HEADS
-    assert "heads?" not in words.locked(view)
-    assert "attention?" not in words.locked(view)
+    assert "heads?" not in words.locked(view, "light")
+    assert "attention?" not in words.locked(view, "light")
 
 
 def test_other_cells_of_the_loaded_model_are_computed_at_once_and_estimates_alone_where_exact_is_off(view):

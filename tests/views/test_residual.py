@@ -13,7 +13,10 @@ from tests.views.conftest import HOSTILE, PROMPTS, ROWS, opened, settle
 from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
 from workbench.pages import residual_words as words
+from workbench.pages.residual_cards import HeadLooks, cards
+from workbench.pages.swatch import swatch
 from workbench.plots import figure
+from workbench.plots.hues import square
 from workbench.store import Store
 from workbench.views.onward import link, looking, on_prompt
 from workbench.views.residual import PANELS, Residual
@@ -176,6 +179,29 @@ def test_arrow_keys_move_the_cell_and_stop_at_the_edges(view):
     assert view.layer is None
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_bars_of_heads_and_the_head_looked_at_are_named_in_its_colour(view, theme):
+    shown(view)
+    card = cards(view)["components"]
+    card.show(theme, 700)
+    made, plain = json.loads(card.chart.figure), figure(view.panel("components"), theme=theme, width=700, top=24)
+    rows = dict(zip(plain.layout.yaxis.ticktext, made["layout"]["yaxis"]["ticktext"], strict=True))
+    assert rows["L1H2"] == square(families.HEADS + 2, theme) + "L1H2"
+    assert rows["embedding"] == "embedding"
+    assert rows["L1 MLP"] == "L1 MLP"
+    assert made["data"][0]["marker"]["color"] == list(plain.data[0].marker.color), "the colour of a bar is its sign"
+    assert "■" not in str(made["data"])
+    layers = cards(view)["layers"]
+    layers.show(theme, 700)
+    assert "■" not in layers.chart.figure
+    view.open((1, 2))
+    settle(view)
+    looks = HeadLooks(view)
+    looks.show(theme, 700)
+    title = json.loads(looks.panel.chart.figure)["layout"]["title"]["text"]
+    assert title.startswith(f"{square(families.HEADS + 2, theme)}<b>Attention in layer 1, head 2")
+
+
 def test_a_bar_of_a_head_shows_where_it_looks_and_links_to_it(view):
     shown(view)
     bars = figure(view.panel("components"))
@@ -185,10 +211,12 @@ def test_a_bar_of_a_head_shows_where_it_looks_and_links_to_it(view):
     assert (view.head, view.layer) == ((1, 2), 1)
     settle(view)
     assert view.attention.scores.values.sizes["query"] == LENGTH
-    assert words.head(view).count("head=1.2") == 2
-    assert "pinned" not in words.head(view)
+    assert words.head(view, "light").count("head=1.2") == 2
+    assert "pinned" not in words.head(view, "light")
+    for theme in ("light", "dark"):
+        assert f"{swatch(families.HEADS + 2, theme)}<b>Head 1.2</b>" in words.head(view, theme)
     view.choose(1, 3)
-    assert f'href="{escape(looking(view, (1, 2), {}, 3))}"' in words.head(view)
+    assert f'href="{escape(looking(view, (1, 2), {}, 3))}"' in words.head(view, "light")
     mlp = next(index for index, name in enumerate(names) if name == "L2 MLP")
     view.click("components", bars, {"curveNumber": 0, "x": 0.1, "y": mlp})
     assert (view.head, view.layer) == ((1, 2), 2)

@@ -117,7 +117,7 @@ class AttentionPage(Shell):
     def _draw_head(self) -> None:
         """Draw the numbers of the locked head."""
         view = self.view
-        self.link.object = words.head_link(view)
+        self.link.object = words.head_link(view, self.theme)
         self.table.show(["looks", "looked at", view.grid.unit if view.grid is not None else ""], words.rows(view))
         self.table.visible = view.exact is not None
         self.menu.show(view.exact, view.rows)

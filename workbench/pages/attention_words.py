@@ -2,7 +2,9 @@
 
 from html import escape
 
+from workbench.pages.swatch import swatch
 from workbench.pages.words import failed, left
+from workbench.plots.hues import counted
 from workbench.plots.text import visible
 from workbench.views.looks import Looks
 from workbench.views.looks_address import drawn_as
@@ -51,14 +53,15 @@ def about(view: Looks) -> str:
     return f'<div style="font-size:13px">{escape(" ".join(said))}</div>'
 
 
-def head_link(view: Looks) -> str:
-    """A link to the locked head on the page of heads."""
+def head_link(view: Looks, theme: str) -> str:
+    """The locked head in its colour, with a link to it on the page of heads."""
     if view.head is None:
         return '<span style="font-size:13px;opacity:.8">Lock a head to see its largest numbers here.</span>'
     name = ".".join(map(str, view.head))
     on = on_prompt(view.prompt, view.of) if view.source == "task" else {}
+    mark = swatch(counted(view.head, view.grid.thumbnails.heads if view.grid is not None else 0), theme)
     return (
-        f'<b style="font-size:14px">Head {escape(name)}</b> <a style="font-size:13px;margin-left:8px;color:inherit" '
+        f'<b style="font-size:14px">{mark}Head {escape(name)}</b> <a style="font-size:13px;margin-left:8px;color:inherit" '
         f'href="{escape(link("heads", view, {"head": name} | on))}">What it does otherwise: open it on the page of heads</a>'
     )
 

@@ -3,6 +3,7 @@
 from html import escape
 from typing import Any
 
+from workbench.pages.swatch import swatched
 from workbench.pages.words import failed
 from workbench.result import Scores
 from workbench.views.channels import Channels
@@ -73,8 +74,8 @@ def rows(found: Scores | None, most: int) -> tuple[tuple[str, ...], list[tuple[s
     return head, made
 
 
-def pair(view: Channels) -> str:
-    """What is said of the pair: which it is and what is going on, or what to do."""
+def pair(view: Channels, theme: str) -> str:
+    """What is said of the pair: which it is, each head in its colour, and what is going on; or what to do."""
     looked = view.pair
     if looked.writer is None or looked.reader is None:
         return _line("Click a pair of heads above, or type one and press Enter.")
@@ -84,7 +85,9 @@ def pair(view: Channels) -> str:
     if not said and looked.known.scores is None:
         said = "Press Show to compute this pair."
     chosen = "" if looked.component is None else f" Component {looked.component} is chosen: click a bar for another."
-    return _line(said or chosen.strip())
+    name = " → ".join(f"{layer}.{head}" for layer, head in (looked.writer, looked.reader))
+    title = f'<b style="font-size:14px;margin-right:10px">{swatched(name, view.heads, theme, plain=True)}</b>'
+    return title + _line(said or chosen.strip())
 
 
 def effects(looked: Pair) -> str:

@@ -17,6 +17,7 @@ from workbench.pages.scale import Scale
 from workbench.pages.shell import Shell, line, opened
 from workbench.pages.shown import SIDE_BY_SIDE, finished, frames, heading, paper
 from workbench.pages.sidebar import ModelAndTask
+from workbench.pages.swatch import spots
 from workbench.pages.table import Table
 from workbench.result import Result
 from workbench.views import channels_address
@@ -122,7 +123,7 @@ class ChannelsPage(Shell):
         self.table_card.visible = view.channels is not None or view.status in ("queued", "running")
         head, rows = words.rows(view.channels, ROWS)
         self.table.visible = bool(rows)
-        self.table.show(head, rows)
+        self.table.show(head, rows, spots=spots([row[0] for row in rows], view.heads, self.theme, plain=True))
 
     def _map(self, panel: Panel, result: Result | None, cell: tuple[int, int] | None) -> None:
         """Show a heatmap with the chosen cell framed."""

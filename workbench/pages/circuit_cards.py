@@ -24,6 +24,7 @@ class CircuitCards:
         self.size.show(theme, width)
         self.network.show(theme, width)
         self.compared.show(theme, width)
+        self.live.tint(theme)
         sizes, rows, shown = self._view.sizes, self._view.rows, self._view.shown
         code = "" if sizes is None else sizes.code(sizes.chosen if self._view.size is None else self._view.size, rows)
         self.menu.show(shown if self.network.pane.visible else None, rows, code)

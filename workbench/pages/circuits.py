@@ -139,12 +139,14 @@ class CircuitsPage(Shell):
         if result is None:
             self.hint.object = words.hint(view)
         self._draw_map()
-        attention = None if looked.scores is None else finished(looked.scores, self.theme, self._width(halved))
+        attention = None
+        if looked.scores is not None:
+            attention = finished(looked.scores, self.theme, self._width(halved), looked.index)
         self.attention.show(attention, looked.scores, view.rows)
         self.chooser.visible = looked.layer is not None
         self.looks.object = words.looks(view)
         self.looks.visible = bool(self.looks.object)
-        self.top.show(result if view.whole else None)
+        self.top.show(result if view.whole else None, self.theme)
 
     def _draw_map(self) -> None:
         """Draw the map, or the network and what stands beside it."""

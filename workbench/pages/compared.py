@@ -1,13 +1,13 @@
 """The card that compares the circuit shown with another: which, what they share, and both curves."""
 
-from html import escape
-
 import panel as pn
 import panel_material_ui as pmui
 
 from workbench.errors import BadInput
+from workbench.graph import graph_from
 from workbench.pages.menu import Panel
 from workbench.pages.shown import drawn, heading, paper
+from workbench.pages.swatch import swatched
 from workbench.views.circuits import Circuits
 from workbench.widgets.layered import kept_of
 
@@ -43,7 +43,10 @@ class ComparedCard:
         self.choice.value = compared.against
         self._setting = False
         said = compared.words(kept_of(view.shown))
-        self.says.object = f'<div style="font-size:13px;line-height:1.5">{escape(said)}</div>' if said else ""
+        # Of another graph a node of the same name may be another head.
+        heads = 0 if compared.circuit is None or compared.mask is None else graph_from(compared.circuit).n_heads
+        shown = swatched(said, heads, theme)
+        self.says.object = f'<div style="font-size:13px;line-height:1.5">{shown}</div>' if said else ""
         self.says.visible = bool(said)
         found = compared.curves()
         if compared.other is not None and found is None:

@@ -6,6 +6,7 @@ from html import escape
 import numpy as np
 
 from workbench.jobs import LIVE
+from workbench.pages.swatch import swatched
 from workbench.pages.words import failed, left
 from workbench.plots.theme import SERIES
 from workbench.result import Result, Scores
@@ -73,14 +74,14 @@ def example(of: Example) -> str:
     )
 
 
-def forming(of: Forming) -> str:
-    """What is to be seen of a language model at the step, in numbers."""
+def forming(of: Forming, theme: str) -> str:
+    """What is to be seen of a language model at the step, in numbers, its heads in their colours."""
     told, losses = of.told(of.step), of.losses_at(of.step)
     side = "before" if of.step < of.transition else "after"
-    one, other = of.heads
+    one, other = (swatched(name, of.per_layer, theme, plain=True) for name in of.heads)
     return (
-        f"<b>Step {of.step:,}</b>, {side} the transition of seed 0 at step {of.transition:.0f}: head {escape(one)} looks "
-        f"at the token before with <b>{told['previous token']:.0%}</b> of its attention, head {escape(other)} at what followed "
+        f"<b>Step {of.step:,}</b>, {side} the transition of seed 0 at step {of.transition:.0f}: head {one} looks "
+        f"at the token before with <b>{told['previous token']:.0%}</b> of its attention, head {other} at what followed "
         f"with <b>{told['prefix matching']:.0%}</b>; in-context score <b>{losses['in-context score']:+.2f} nats</b>. "
         f"{escape(of.curve.notes['transition'])}."
     )

@@ -11,6 +11,7 @@ from workbench.pages.scale import GROUND
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper, quiet
 from workbench.pages.stepped import Stepped
+from workbench.plots.hues import headed, heads_in
 from workbench.views.forming import Forming
 
 # Pixels: the height of a heatmap, and the least width of a figure.
@@ -90,7 +91,7 @@ class Formation(Stepped):
         self._setting = True
         self.slider.value = view.step
         self._setting = False
-        self.says.object = f'<span style="font-size:14px">{words.forming(view)}</span>'
+        self.says.object = f'<span style="font-size:14px">{words.forming(view, self._theme)}</span>'
         self.table.object = words.measures(view.told(view.step), f"step {view.step:,}", view.curve.notes)
         self.ref.object = words.reference(view)
         of = (self.shares, view.curve, "curve"), (self.losses, view.losses, "losses")
@@ -100,6 +101,8 @@ class Formation(Stepped):
         if self._curves:
             for at, (chart, found) in enumerate(zip(self.looks, view.attention(view.step), strict=True)):
                 made = drawn(found, self._theme, self._half / 2 if self._beside else self._half, limit=1)
+                (_, index), *_ = heads_in(view.heads[at], view.per_layer, plain=True)
+                headed(made, index, self._theme)
                 code = view.code(f"attention {at}")
                 # Shares of attention from none to all need no scale beside them; its room goes to the cells.
                 chart.show(made.update_traces(showscale=False).update_layout(margin_r=8, height=SMALL), found, code=code)

@@ -11,7 +11,7 @@ from workbench.pages.menu import Panel
 from workbench.pages.prompt import PromptChooser
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper
-from workbench.plots.hues import colour
+from workbench.plots.hues import colour, headed
 from workbench.result import Readout
 from workbench.views.heads import Heads
 
@@ -72,7 +72,8 @@ class HeadCards:
         self.links.param.update(object=said, visible=bool(said))
 
     def _edged(self, made: Any, theme: str) -> Any:
-        """The picture of a head with an edge in the head's own colour."""
+        """The picture of a head with an edge in the head's own colour, and its title with it."""
+        headed(made, self._view.index, theme)
         if self._view.index is not None:
             line = {"color": colour(self._view.index, theme), "width": 2}
             made.add_shape(type="rect", xref="x domain", yref="y domain", x0=0, x1=1, y0=0, y1=1, line=line)

@@ -4,8 +4,8 @@ from html import escape
 
 import numpy as np
 
+from workbench.pages.swatch import swatch
 from workbench.pages.words import failed
-from workbench.plots.hues import colour
 from workbench.plots.theme import tone
 from workbench.views.heads import Heads
 from workbench.views.heads_table import HeadsTable, Measured, measured
@@ -57,15 +57,7 @@ def opened(view: Heads, theme: str) -> str:
     name = ".".join(map(str, view.head.head))
     by = f"{escape(name)} is {escape(view.table.said(view.head.head))}" if view.table is not None else ""
     by = by.replace(" is It ", ": it ").replace(" is Nothing ", ": nothing ")
-    swatch = (
-        ""
-        if view.index is None
-        else (
-            f'<span title="The colour of this head on every page" style="display:inline-block;width:14px;height:14px;'
-            f'border-radius:3px;margin-right:8px;background:{colour(view.index, theme)}"></span>'
-        )
-    )
-    title = f'<div style="font-size:20px;font-weight:600">{swatch}Head {escape(name)}</div>'
+    title = f'<div style="font-size:20px;font-weight:600">{swatch(view.index, theme)}Head {escape(name)}</div>'
     return f'{title}<div style="font-size:14px">{by}</div>'
 
 

@@ -18,13 +18,14 @@ class LiveCard:
     """The card in `card`."""
 
     def __init__(self, view: Circuits):
-        self.view, self.live = view, view.ablation
+        self.view, self.live, self._theme = view, view.ablation, "light"
         self.chosen, self.about = _text(), _text()
         self.by = {by: pmui.Button(label=words.NAMES[by], **BUTTON) for by in BYS}
         for by, button in self.by.items():
             button.on_click(lambda event, by=by: view.replace(self.live.place, by))
         self.buttons = pmui.Row(*self.by.values(), margin=(2, 0), sx={"gap": "6px", "flexWrap": "wrap"})
-        self.list, self._listed = pmui.Column(margin=0, sizing_mode="stretch_width"), []
+        self.list = pmui.Column(margin=0, sizing_mode="stretch_width")
+        self._listed: list[Any] | None = []
         self.undo = pmui.Button(label="Undo", **BUTTON)
         self.clear = pmui.Button(label="Clear", **BUTTON)
         self.measure = pmui.Button(label="Measure", **BUTTON)
@@ -44,6 +45,12 @@ class LiveCard:
         view.param.watch(lambda *_: self.show(), ["result", "whole"])
         self.show()
 
+    def tint(self, theme: str) -> None:
+        """Name heads in their colours on a page of this theme."""
+        if theme != self._theme:
+            self._theme, self._listed = theme, None
+            self.show()
+
     def show(self) -> None:
         """Show what the view says; nothing where no finished Circuit is shown."""
         self.card.visible = self.view.sizes is not None
@@ -53,7 +60,7 @@ class LiveCard:
 
     def _tell_place(self) -> None:
         live = self.live
-        self.chosen.object = words.place(self.view)
+        self.chosen.object = words.place(self.view, self._theme)
         why = live.why_not(live.place)
         self.buttons.visible = bool(live.place) and not why
         for by, button in self.by.items():
@@ -65,7 +72,7 @@ class LiveCard:
         live = self.live
         if live.replaced != self._listed:
             self._listed = list(live.replaced)
-            self.list[:] = [self._row(each) for each in self._listed]
+            self.list[:] = [self._row(each) for each in live.replaced]
         self.actions.visible = bool(live.replaced) or live.undoable
         self.undo.disabled, self.clear.disabled = not live.undoable, not live.replaced
         self.measure.visible = bool(live.replaced) and live.answer is None and not live.live
@@ -73,9 +80,8 @@ class LiveCard:
     def _row(self, each: Any) -> pmui.Row:
         remove = pmui.Button(label="Remove", **{**BUTTON, "variant": "text"})
         remove.on_click(lambda event: self.live.remove(each.place))
-        return pmui.Row(
-            pn.pane.HTML(words.sentence(each), margin=(4, 0)), remove, margin=0, sx={"gap": "8px", "alignItems": "center"}
-        )
+        said = pn.pane.HTML(words.sentence(each, words.heads_of(self.view), self._theme), margin=(4, 0))
+        return pmui.Row(said, remove, margin=0, sx={"gap": "8px", "alignItems": "center"})
 
     def _tell(self) -> None:
         answer = self.live.answer

@@ -4,6 +4,7 @@ from html import escape
 
 import numpy as np
 
+from workbench.pages.swatch import swatched
 from workbench.result import Circuit
 from workbench.views.answering import Answer, Replaced
 from workbench.views.circuits import Circuits
@@ -24,13 +25,13 @@ def quietly(text: str) -> str:
     return f'<span style="font-size:13px;opacity:.8">{escape(text)}</span>' if text else ""
 
 
-def place(view: Circuits) -> str:
-    """The node or edge chosen, with its score."""
+def place(view: Circuits, theme: str) -> str:
+    """The node or edge chosen, its heads in their colours, with its score."""
     live, circuit = view.ablation, view.result
     if not live.place or not isinstance(circuit, Circuit):
         return ""
     return (
-        f'<b style="font-size:15px">{escape(live.place.replace("->", " → "))}</b> '
+        f'<b style="font-size:15px">{swatched(live.place.replace("->", " → "), heads_of(view), theme)}</b> '
         f'<span style="font-size:13px;opacity:.85;margin-left:6px">{escape(_score(circuit, live.place))}</span>'
     )
 
@@ -66,10 +67,15 @@ def about(chosen: bool, why: str) -> str:
     )
 
 
-def sentence(each: Replaced) -> str:
-    """One intervention in words."""
+def heads_of(view: Circuits) -> int:
+    """How many heads a layer of the circuit's graph has; 0 where there is none."""
+    return 0 if view.ablation.graph is None else view.ablation.graph.n_heads
+
+
+def sentence(each: Replaced, heads: int, theme: str) -> str:
+    """One intervention in words, its heads in their colours."""
     verb = "carries" if "->" in each.place else "writes"
-    name = escape(each.place.replace("->", " → "))
+    name = swatched(each.place.replace("->", " → "), heads, theme)
     return f'<span style="font-size:13px">× <b>{name}</b> {verb} {escape(VALUES[each.by])}</span>'
 
 

@@ -124,7 +124,7 @@ class MapsPage(Shell):
 
     def _frame(self) -> None:
         """Frame the locked cell, and say what is known of it."""
-        self.cell.object = words.locked(self.view)
+        self.cell.object = words.locked(self.view, self.theme)
         self.keys.active = self.view.cell is not None
         for card in self.maps.values():
             card.frame()

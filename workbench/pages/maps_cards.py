@@ -11,6 +11,7 @@ from workbench.pages.residual_cards import PLAIN
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper
 from workbench.plots.frame import LEAST_ASKED
+from workbench.plots.hues import headed, squared
 from workbench.views.maps import PAIRS, Maps
 
 GROUP = "maps"
@@ -52,7 +53,9 @@ class MapCard:
             self._drawn = now
             bar = self._bar or not beside
             least = LEAST_ASKED - BAR * (not bar)
-            self.chart.show(drawn(made, theme, width + BAR * (bar and beside), least, tall=TALL, limit=limit, bar=bar))
+            figure = drawn(made, theme, width + BAR * (bar and beside), least, tall=TALL, limit=limit, bar=bar)
+            # Rows are heads where it is by position; layers have no colour.
+            self.chart.show(squared(figure, view.heads, theme, plain=True) if view.top_heads else figure)
             self.menu.show(view.scores(method), view.rows if view.task == "custom" else "")
 
     def frame(self) -> None:
@@ -105,4 +108,5 @@ class Looks:
         now = (id(scores), theme, width)
         if now != self._drawn:
             self._drawn = now
-            self.panel.show(None if scores is None else drawn(scores, theme, width), scores, self._view.rows)
+            made = None if scores is None else headed(drawn(scores, theme, width), self._view.attention.index, theme)
+            self.panel.show(made, scores, self._view.rows)

@@ -4,8 +4,10 @@ from html import escape
 
 import numpy as np
 
+from workbench.pages.swatch import swatch
 from workbench.pages.words import failed, left
 from workbench.plots.axis import axis
+from workbench.plots.hues import counted
 from workbench.result import Scores
 from workbench.views.cells import group_of
 from workbench.views.maps import PAIRS, Maps
@@ -57,7 +59,7 @@ def reason(view: Maps, method: str) -> str:
     return SMALL.format("", f"<b>Unavailable.</b> {escape(why)}") if why else SMALL.format("opacity:.8", "Press Compute.")
 
 
-def locked(view: Maps) -> str:
+def locked(view: Maps, theme: str) -> str:
     """The numbers of all maps at the locked cell, with links onwards; or what to do."""
     if view.cell is None:
         said = "Point at a cell to see its number in every map. A click locks it, arrow keys move it, Esc lets it go."
@@ -68,10 +70,15 @@ def locked(view: Maps) -> str:
     over = "" if view.prompt is not None else ", mean over prompts ± standard error"
     style = "display:grid;grid-template-columns:max-content max-content 1fr;gap:1px 14px;font-size:13px;margin:4px 0"
     return (
-        f'<div style="font-size:15px;font-weight:600">{escape(named(view))}</div>'
+        f'<div style="font-size:15px;font-weight:600">{swatch(_index(view), theme)}{escape(named(view))}</div>'
         f'<div style="font-size:12px;opacity:.75">{escape(f"{KINDS[view.kind].title}, effect in {unit}{over}")}</div>'
         f'<div style="{style};font-variant-numeric:tabular-nums">{rows}</div>{SMALL.format("", _links(view))}'
     )
+
+
+def _index(view: Maps) -> int | None:
+    """The head of the locked cell, counted layer after layer; None where it has none of its own."""
+    return counted((view.cell.layer, view.cell.head), view.heads) if view.cell.head is not None else None
 
 
 def _row(title: str, value: float, error: float) -> str:

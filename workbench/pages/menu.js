@@ -169,6 +169,13 @@ export function render({model, el}) {
     show(model.about.title, "What it means, and all that it depends on.", told)
   }
 
+  // A saved figure is that of the Result: the squares in the colours of heads are the page's own.
+  const plain = (text) => text?.replace?.(/<span style="color:#[0-9a-f]{6}">■<\/span> /g, "") ?? text
+  const unmarked = (layout) => {
+    const axes = Object.entries(layout).filter(([name, one]) => /^[xy]axis\d*$/.test(name) && one.ticktext)
+    const named = Object.fromEntries(axes.map(([name, one]) => [name, {...one, ticktext: [...one.ticktext].map(plain)}]))
+    return {...layout, ...named, title: {...layout.title, text: plain(layout.title?.text)}}
+  }
   const blobOf = async (url) => (await fetch(url)).blob()
   const ground = (pen, width, height) => {
     pen.fillStyle = paint() ? "#17191d" : "#ffffff"
@@ -178,7 +185,7 @@ export function render({model, el}) {
     for (const [index, plot] of plots().entries()) {
       const name = model.about.file + (index ? `-${index + 1}` : "")
       const {width, height} = plot.layout
-      const layout = {...plot.layout, paper_bgcolor: paint() ? "#17191d" : "#ffffff"}
+      const layout = {...unmarked(plot.layout), paper_bgcolor: paint() ? "#17191d" : "#ffffff"}
       const url = await Plotly.toImage({data: plot.data, layout}, {format, width, height, scale: format === "png" ? 2 : 1})
       const text = format === "svg" && decodeURIComponent(url.slice(url.indexOf(",") + 1))
       save(`${name}.${format}`, text ? new Blob([text], {type: "image/svg+xml"}) : await blobOf(url))

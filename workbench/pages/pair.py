@@ -42,7 +42,7 @@ class Bars:
         """Show the components of the view's pair as far as they are known."""
         pair = self._view.pair
         known = pair.known
-        self.says.object, self.why.object = words.pair(self._view), words.effects(pair)
+        self.says.object, self.why.object = words.pair(self._view, theme), words.effects(pair)
         self.why.visible = bool(self.why.object)
         self.bars.flex_direction = "row" if halved else "column"
         shown = (pair.writer, pair.reader, pair.component, id(known.scores), id(known.effects), theme, width, palettes.chosen())

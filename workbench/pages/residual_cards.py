@@ -10,6 +10,7 @@ from workbench.pages.chart import Chart
 from workbench.pages.menu import Menu, Panel, menued
 from workbench.pages.shell import line
 from workbench.pages.shown import drawn, heading, paper
+from workbench.plots.hues import headed, squared
 from workbench.result import Result
 from workbench.views.residual import LENSES, Residual
 
@@ -92,7 +93,8 @@ class StreamCard:
         now = (result.title, id(view.results[self._panel]), theme, width, str(options))
         if now != self._drawn:
             self._drawn = now
-            self.chart.show(drawn(result, theme, width, **options))
+            # Of all panels only the bars of components name heads.
+            self.chart.show(squared(drawn(result, theme, width, **options), view.heads, theme))
             self.menu.show(view.results[self._panel], view.rows)
 
     def frame(self) -> None:
@@ -143,9 +145,10 @@ class HeadLooks:
 
     def show(self, theme: str, width: int | float) -> None:
         """Draw the attention as the view has it."""
-        self.says.object = words.head(self._view)
+        self.says.object = words.head(self._view, theme)
         scores = self._view.attention.scores if self._view.head is not None else None
         now = (id(scores), theme, width)
         if now != self._drawn:
             self._drawn = now
-            self.panel.show(None if scores is None else drawn(scores, theme, width), scores, self._view.rows)
+            made = None if scores is None else headed(drawn(scores, theme, width), self._view.attention.index, theme)
+            self.panel.show(made, scores, self._view.rows)

@@ -4,7 +4,9 @@ from html import escape
 
 import numpy as np
 
+from workbench.pages.swatch import swatch
 from workbench.pages.words import failed, left
+from workbench.plots.hues import counted
 from workbench.plots.text import visible
 from workbench.result import Readout, Scores
 from workbench.views.onward import link, looking, on_prompt
@@ -106,7 +108,7 @@ def shares(view: Residual) -> str:
     return SMALL.format("", escape(said))
 
 
-def head(view: Residual) -> str:
+def head(view: Residual, theme: str) -> str:
     """The head whose attention is shown, with a link to all that is known of it."""
     if view.head is None:
         return SMALL.format("opacity:.8", "Click the bar of a head to see where it looks.")
@@ -114,8 +116,9 @@ def head(view: Residual) -> str:
     on = on_prompt(view.prompt, view.of)
     to, seen = link("heads", view, {"head": name} | on), looking(view, view.head, on, view.pos)
     waits = f" · {escape(view.attention.status)}" if view.attention.status else ""
+    title = f"{swatch(counted(view.head, view.heads), theme)}<b>Head {escape(name)}</b>"
     about = (
-        f'<a href="{escape(seen)}">See its attention</a> beside that of all heads · '
+        f'{title} · <a href="{escape(seen)}">See its attention</a> beside that of all heads · '
         f'<a href="{escape(to)}">All about head {escape(name)}</a> on the page of heads{waits}'
     )
     return SMALL.format("", about)

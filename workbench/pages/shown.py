@@ -1,6 +1,6 @@
 """What a page shows of a result: its figure on the page's own ground, the cell chosen, the table of top cells."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,12 +11,14 @@ import panel_material_ui as pmui
 from workbench.pages.chart import Finished
 from workbench.pages.menu import Menu, menued
 from workbench.pages.palettes import palette_for
+from workbench.pages.swatch import Spot
 from workbench.pages.table import Table
 from workbench.plots import figure
 from workbench.plots import options as options_of
 from workbench.plots.frame import LEAST_ASKED
+from workbench.plots.hues import colour, headed
 from workbench.result import Result
-from workbench.views.cells import Cell, cell_of_row, top_cells
+from workbench.views.cells import Cell, cell_of_row, group_of, top_cells
 from workbench.views.circuits import Circuits
 
 SIDE_BY_SIDE = 880
@@ -34,17 +36,24 @@ def drawn(result: Result, theme: str, width: int | float, least: int | float = L
     return made.update_layout(paper_bgcolor="rgba(0,0,0,0)", dragmode=False)
 
 
-def finished(result: Result, theme: str, width: int | float, **options: Any) -> Finished:
+def finished(result: Result, theme: str, width: int | float, head: int | None = None, **options: Any) -> Finished:
     """The figure of a result as `drawn` makes it, made once for all sessions that ask alike; nobody changes it.
 
     What is chosen in it is framed by `frames`, on top of it.
+
+    Args:
+        result: What it shows.
+        theme: 'light' or 'dark'.
+        width: Pixels of the whole figure.
+        head: The head that it is of, counted layer after layer: its title has that head's colour; None for no head.
+        options: Of the figure.
     """
     if "palette" in options_of(result):
         options = {"palette": palette_for(result)} | options
-    asked = repr((theme, width, sorted(options.items())))
+    asked = repr((theme, width, head, sorted(options.items())))
     known = _FINISHED.setdefault(result, {})
     if asked not in known:
-        made = Finished(drawn(result, theme, width, **options))
+        made = Finished(headed(drawn(result, theme, width, **options), head, theme))
         # A window that is resized by hand asks for many widths.
         if len(known) >= MOST_FINISHED:
             known.clear()
@@ -84,8 +93,8 @@ class TopCells:
         self.card = paper(menued(self.menu, title, self.table))
         self.card.visible = False
 
-    def show(self, result: Result | None) -> None:
-        """Show the largest cells of a result."""
+    def show(self, result: Result | None, theme: str) -> None:
+        """Show the largest cells of a result, their heads in their colours."""
         self._rows = top_cells(result) if result is not None else []
         self.card.visible = bool(self._rows)
         self.menu.show(result if self._rows else None, self._view.rows)
@@ -93,7 +102,16 @@ class TopCells:
             return
         shown = {"value": (result.unit, "{:+.3g}"), "±": ("± s.e.", "{:.2g}")}
         head = [shown[name][0] if name in shown else name for name in self._rows[0]]
-        self.table.show(head, [[shown[n][1].format(v) if n in shown else v for n, v in row.items()] for row in self._rows])
+        rows = [[shown[n][1].format(v) if n in shown else v for n, v in row.items()] for row in self._rows]
+        column = head.index("head") if {"layer", "head"} <= self._rows[0].keys() else 0
+        self.table.show(head, rows, column, [self._spots(row, result, theme) for row in self._rows])
+
+    def _spots(self, row: Mapping[str, Any], result: Result, theme: str) -> list[Spot]:
+        """The swatch of the head of a row; none where there is none, or what heads share."""
+        cell = cell_of_row(row, result)
+        if cell is None or cell.layer is None or cell.head is None or group_of(result, cell) is not None:
+            return []
+        return [(0, colour(cell.layer * result.values.sizes["head"] + cell.head, theme))]
 
     def _clicked(self, index: int) -> None:
         if self._view.result is not None:

@@ -60,7 +60,8 @@ const walked = (model, box, link, choose) => {
   return {
     // After every drawing.
     drawn: (layout) => {
-      const title = (layout.title?.text ?? "").replace(/<[^>]*>/g, " ").replace(/\\s+/g, " ").trim()
+      // A square is for eyes alone: it has the colour of the head that is named after it.
+      const title = (layout.title?.text ?? "").replace(/■/g, "").replace(/<[^>]*>/g, " ").replace(/\\s+/g, " ").trim()
       box.tabIndex = 0
       box.role = "application"
       box.ariaLabel = `${title || "Chart"}: arrows go from point to point, Enter chooses`

@@ -7,6 +7,7 @@ import param
 
 from workbench.errors import BadInput, within
 from workbench.jobs import LIVE, Job, Jobs
+from workbench.plots.hues import counted
 from workbench.plots.text import visible
 from workbench.result import Scores, canonical
 from workbench.views.latest import Latest
@@ -36,6 +37,12 @@ class Attention(param.Parameterized):
     def live(self) -> bool:
         """Whether a job of this panel waits or runs."""
         return self._latest.live
+
+    @property
+    def index(self) -> int | None:
+        """The head that `scores` are of, counted layer after layer; None where there are none."""
+        asked = self.scores.origin.params if self.scores is not None and self.scores.origin is not None else {}
+        return counted((asked["layer"], asked["head"]), self.heads) if {"layer", "head"} <= asked.keys() else None
 
     def hide(self) -> None:
         """Show no head, and wait for none."""

@@ -14,7 +14,7 @@ from workbench.result import Scores, canonical
 from workbench.store import Store
 from workbench.views.asking import Asking
 from workbench.views.code import code_of
-from workbench.views.composed import Head, by_layer, cell_at, check
+from workbench.views.composed import Head, by_layer, cell_at, check, heads_of
 from workbench.views.composed import between as between_heads
 from workbench.views.fields import method_fields
 from workbench.views.pair import Known, Pair
@@ -50,6 +50,15 @@ class Channels(Asking):
             BadInput: When a setting is out of its range.
         """
         return self.ask("channels", method_fields("channels"), {"slots": (self.slot,)}, "Find channels")
+
+    @property
+    def heads(self) -> int:
+        """How many heads a layer has; 0 where that is not known."""
+        if self.composed is not None:
+            return heads_of(self.composed)
+        if self.channels is not None and "direct" in self.channels.parts:
+            return int(self.channels.parts["direct"].sizes["head"])
+        return self.pair.known.heads
 
     @property
     def block(self) -> Scores | None:

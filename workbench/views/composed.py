@@ -67,6 +67,11 @@ def cell_at(figure: Any, point: Mapping[str, Any]) -> tuple[int, int] | None:
     return (row, column) if np.isfinite(number) else None
 
 
+def heads_of(composed: Scores) -> int:
+    """How many heads a layer has, of the scores of all pairs of heads."""
+    return _square(composed)[0].shape[1]
+
+
 def _square(composed: Scores) -> tuple[np.ndarray, int, str]:
     """Scores by writing layer, head, reading layer and head; how many layers there are, and the slot."""
     values = composed.values

@@ -71,6 +71,11 @@ class Forming(param.Parameterized):
         return one, other
 
     @property
+    def per_layer(self) -> int:
+        """How many heads a layer of the model has."""
+        return int(self.curve.origin.params["heads"])
+
+    @property
     def transition(self) -> float:
         """The step at which the prefix matching of that model is half-way from its first value to its last."""
         return float(self.curve.parts["transition"][0])

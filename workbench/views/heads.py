@@ -11,6 +11,7 @@ import param
 
 from workbench.errors import BadInput
 from workbench.jobs import JOBS, LIVE, Jobs
+from workbench.plots.hues import counted
 from workbench.result import Result, Scores
 from workbench.store import Store
 from workbench.views.arranged import FIRST, Arranged
@@ -66,7 +67,7 @@ class Heads(StopsSeveral, Arranged):
     def index(self) -> int | None:
         """The open head counted layer after layer; None where there is none, or not known how many heads a layer has."""
         heads = self.table.n_heads if self.table is not None else self.head.attention.heads
-        return None if self.head.head is None or not heads else self.head.head[0] * heads + self.head.head[1]
+        return counted(self.head.head, heads)
 
     def question(self, method: str = HEADS) -> Question:
         """What a method is asked for the table.

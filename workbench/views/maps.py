@@ -150,6 +150,14 @@ class Maps(Panels):
         """The heads that are rows of a map by position: the largest of the first map there is; none of other maps."""
         return largest_heads(self.any) if self.any is not None else []
 
+    @property
+    def heads(self) -> int:
+        """How many heads a layer has; 0 where that is not known, or cells are key-value heads, which several may share."""
+        made = self.any
+        if made is None or "head" not in made.values.dims or group_of(made, Cell(0, 0, site=KINDS[self.kind].site)):
+            return 0
+        return int(made.values.sizes["head"])
+
     def map(self, method: str) -> Scores | None:
         """What is drawn of a method's map: the mean or one prompt, with heads as rows where it is by position."""
         found = self.scores(method)

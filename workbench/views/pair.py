@@ -34,6 +34,7 @@ class Known:
         reason: Why the task says nothing of the pair, or ''.
         scaled: What follows for all α, by component.
         prompts: A label per prompt.
+        heads: How many heads a layer of the model has; 0 where that is not known.
     """
 
     scores: Scores | None = None
@@ -41,13 +42,15 @@ class Known:
     reason: str = ""
     scaled: dict[int, Any] = field(default_factory=dict)
     prompts: list[str] = field(default_factory=list)
+    heads: int = 0
 
     def over(self, before: "Known") -> "Known":
         """This, and what was known before where this says nothing."""
         scores = before.scores if self.scores is None else self.scores
         effects = before.effects if self.effects is None else self.effects
         prompts = self.prompts or before.prompts
-        return replace(self, scores=scores, effects=effects, scaled={**before.scaled, **self.scaled}, prompts=prompts)
+        scaled, heads = {**before.scaled, **self.scaled}, self.heads or before.heads
+        return replace(self, scores=scores, effects=effects, scaled=scaled, prompts=prompts, heads=heads)
 
     def best(self) -> int | None:
         """The component with the largest effect, else with the largest score."""
@@ -72,7 +75,7 @@ def computed(model: Any, job: Job, asked: Question, slot: str, pair: tuple[Head,
     heads = Heads(model)
     origin = METHODS["composition"].origin(model)
     scores = component_scores(heads, slot, writer, reader)
-    known = Known(scores.replace(origin=replace(origin, method="component_scores", params=params)))
+    known = Known(scores.replace(origin=replace(origin, method="component_scores", params=params)), heads=heads.n_heads)
     if component is not None:
         within("component", component, 0, heads.d_head)
     job.tell(known=known)

@@ -12,7 +12,7 @@ from workbench.result import Result, Scores
 from workbench.views.fields import method_fields
 from workbench.views.panels import Panels
 from workbench.views.question import Question
-from workbench.views.residual_cells import component_of, labels_of, place_at, sizes_of, text_of
+from workbench.views.residual_cells import component_of, heads_of, labels_of, place_at, sizes_of, text_of
 
 # The panels in the order in which they are asked.
 PANELS = ("norms", "cosines", "lens", "components", "layers", "paths")
@@ -101,6 +101,11 @@ class Residual(Panels):
     def tokens(self) -> list[str]:
         """The tokens of the prompt, as far as known."""
         return labels_of(self.results)
+
+    @property
+    def heads(self) -> int:
+        """How many heads a layer has; 0 where that is not known."""
+        return heads_of(self.results) or self.attention.heads
 
     @property
     def labels(self) -> list[str]:

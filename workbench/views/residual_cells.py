@@ -56,6 +56,12 @@ def component_of(figure: Any, point: Mapping[str, Any], result: Result | None) -
     return None if found is None else Place(int(found[1]), head=None if found[2] is None else int(found[2]))
 
 
+def heads_of(results: Mapping[str, Result]) -> int:
+    """How many heads a layer has; 0 where that is not known."""
+    found = results.get("components")
+    return 0 if found is None else sum(str(name).startswith("L0H") for name in found.values.component.values)
+
+
 def sizes_of(results: Mapping[str, Result]) -> tuple[int, int]:
     """How many rows and positions the maps have; 0 where none is known."""
     for panel in MAPS:
