@@ -170,33 +170,51 @@ export function render({model, el}) {
   }
 
   const blobOf = async (url) => (await fetch(url)).blob()
-  const ground = (pen, width, height) => {
-    pen.fillStyle = paint() ? "#17191d" : "#ffffff"
-    pen.fillRect(0, 0, width, height)
+  const ground = () => (paint() ? "#17191d" : "#ffffff")
+  // Canvases with their places in one picture of them all.
+  const pictured = (parts) => {
+    const boxes = parts.map((one) => one.getBoundingClientRect())
+    const left = Math.min(...boxes.map((one) => one.left)), top = Math.min(...boxes.map((one) => one.top))
+    const places = boxes.map((one) => ({x: one.left - left, y: one.top - top, width: one.width, height: one.height}))
+    const [width, height] = [places.map((one) => one.x + one.width), places.map((one) => one.y + one.height)].map((all) => Math.max(...all))
+    return {places, width, height}
+  }
+  // A canvas whose script can draw it in vectors too says so by a function of its own.
+  const vectorial = () => canvases().filter((one) => one.svg)
+  const vectors = (parts) => {
+    const {places, width, height} = pictured(parts)
+    const space = "http://www.w3.org/2000/svg", whole = document.createElementNS(space, "svg")
+    const put = (one, given) => {
+      for (const [name, value] of Object.entries(given)) one.setAttribute(name, value)
+      return one
+    }
+    put(whole, {width, height, viewBox: `0 0 ${width} ${height}`})
+    whole.append(put(document.createElementNS(space, "rect"), {width, height, fill: ground()}))
+    parts.forEach((one, at) => whole.append(put(one.svg(), {x: places[at].x, y: places[at].y})))
+    return new XMLSerializer().serializeToString(whole)
   }
   const image = async (format) => {
     for (const [index, plot] of plots().entries()) {
       const name = model.about.file + (index ? `-${index + 1}` : "")
       const {width, height} = plot.layout
-      const layout = {...plot.layout, paper_bgcolor: paint() ? "#17191d" : "#ffffff"}
+      const layout = {...plot.layout, paper_bgcolor: ground()}
       const url = await Plotly.toImage({data: plot.data, layout}, {format, width, height, scale: format === "png" ? 2 : 1})
       const text = format === "svg" && decodeURIComponent(url.slice(url.indexOf(",") + 1))
       save(`${name}.${format}`, text ? new Blob([text], {type: "image/svg+xml"}) : await blobOf(url))
     }
-    if (format === "svg") return
-    const parts = canvases()
+    const parts = format === "svg" ? vectorial() : canvases()
     if (!parts.length) return
-    const boxes = parts.map((one) => one.getBoundingClientRect())
-    const left = Math.min(...boxes.map((one) => one.left)), top = Math.min(...boxes.map((one) => one.top))
-    const width = Math.max(...boxes.map((one) => one.right)) - left, height = Math.max(...boxes.map((one) => one.bottom)) - top
-    const whole = made("canvas"), scale = Math.max(1, ...parts.map((one, at) => one.width / boxes[at].width))
+    if (format === "svg") return save(`${model.about.file}.svg`, new Blob([vectors(parts)], {type: "image/svg+xml"}))
+    const {places, width, height} = pictured(parts)
+    const whole = made("canvas"), scale = Math.max(1, ...parts.map((one, at) => one.width / places[at].width))
     whole.width = Math.round(width * scale)
     whole.height = Math.round(height * scale)
     const pen = whole.getContext("2d")
-    ground(pen, whole.width, whole.height)
+    pen.fillStyle = ground()
+    pen.fillRect(0, 0, whole.width, whole.height)
     parts.forEach((one, at) => {
-      const box = boxes[at]
-      pen.drawImage(one, (box.left - left) * scale, (box.top - top) * scale, box.width * scale, box.height * scale)
+      const {x, y, width, height} = places[at]
+      pen.drawImage(one, x * scale, y * scale, width * scale, height * scale)
     })
     whole.toBlob((blob) => save(`${model.about.file}.png`, blob))
   }
@@ -260,12 +278,12 @@ export function render({model, el}) {
   const unfold = () => {
     paint()
     const none = model.about.code ? "" : "unavailable: this panel is no single call of the library"
-    const drawn = plots().length ? "" : "unavailable: this panel is drawn on a canvas, which has no SVG"
-    const pictured = plots().length || canvases().length ? "" : "unavailable: no figure is drawn here"
+    const drawn = plots().length || vectorial().length ? "" : "unavailable: this panel is drawn on a canvas, in pixels alone"
+    const any = plots().length || canvases().length ? "" : "unavailable: no figure is drawn here"
     list.replaceChildren(
       item("Copy as code", copyCode, none), item("Show the code", showCode, none),
       item("Numbers as a table", () => ask("numbers")), item("About: origin, versions", showAbout), made("hr"),
-      item("Save PNG", () => image("png"), pictured), item("Save SVG", () => image("svg"), pictured || drawn),
+      item("Save PNG", () => image("png"), any), item("Save SVG", () => image("svg"), any || drawn),
       item("Save CSV", () => ask("csv")), item("Save JSON", () => ask("json")),
       item("Save HTML (opens offline)", () => ask("html")), made("hr"),
       item(small ? "Make small again" : "Maximise", () => (small ? restore() : maximise())),

@@ -104,13 +104,24 @@ function render({ model, el }) {
       (exact && numbers.pool === 1 ? "" : exact ? `${cells} in the thumbnails.` : ` ≈ Numbers in 255 steps${is ? "" : "; lock a head for full precision"}.${cells && cells + "; zoom in on a locked head for every token."}`)
   }
 
-  const drawLarge = () => {
+  const paintOne = () => {
     // A short prompt needs no more room than its tokens.
     const width = Math.max(240, Math.min(side.clientWidth || 480, 600, 120 + 30 * view.side))
     place = paintLarge(large, numbers, shown(), view, width, look)
     heading()
     mark()
     ask()
+  }
+
+  const rings = (pen) => {
+    const ring = (head, colour) => {
+      const [left, top] = corner(layout, head, order.indexOf(head))
+      pen.strokeStyle = colour
+      pen.lineWidth = 3
+      pen.strokeRect(left - 1.5, top - 1.5, layout.size + 3, layout.size + 3)
+    }
+    if (locked() >= 0) ring(locked(), look.ink)
+    if (at) ring(at.head, numbers.colour(at.head, look.dark))
   }
 
   // The pair under the pointer as a ring, in the large head and in the thumbnail.
@@ -120,14 +131,7 @@ function render({ model, el }) {
     Object.assign(over.style, { width: base.style.width, height: base.style.height })
     const context = over.getContext("2d")
     context.scale(ratio, ratio)
-    const ring = (head, colour, wide) => {
-      const [down, across] = layout.place(head, order.indexOf(head))
-      context.strokeStyle = colour
-      context.lineWidth = wide
-      context.strokeRect(layout.left + across * layout.pitch - 1.5, layout.top + down * layout.line - 1.5, layout.size + 3, layout.size + 3)
-    }
-    if (locked() >= 0) ring(locked(), look.ink, 3)
-    if (at) ring(at.head, numbers.colour(at.head, look.dark), 3)
+    rings(context)
     for (const token of row.querySelectorAll("button"))
       token.classList.toggle("seen", at?.query !== undefined && [at.query, at.key].includes(Number(token.dataset.at)))
     if (at?.query === undefined) {
@@ -189,7 +193,7 @@ function render({ model, el }) {
     controls()
     chips()
     drawHeads()
-    drawLarge()
+    paintOne()
     performance.mark("attention-grid:drawn")
     tell()
   }
@@ -226,7 +230,7 @@ function render({ model, el }) {
   const move = (query, key, size = view.side) => {
     view = { query: limit(query, numbers.tokens - size), key: limit(key, numbers.tokens - size), side: size }
     if (numbers.tokens > 512) chips()
-    drawLarge()
+    paintOne()
   }
 
   const headAt = (event) => {
@@ -251,7 +255,7 @@ function render({ model, el }) {
     at = next
     if (at) cursor = at.head
     if (shown() === before) mark()
-    else drawLarge()
+    else paintOne()
   }
   const lock = (head) => put({ locked: head, window: [Math.max(0, view.query), Math.max(0, view.key)] })
 
@@ -350,6 +354,16 @@ function render({ model, el }) {
   })
   observer.observe(el)
   draw()
+  // Asked for by what saves and shows pictures around it.
+  const vectors = (canvas, drawing) => {
+    const [width, height] = [canvas.style.width, canvas.style.height].map(parseFloat)
+    const pen = new Vectors(width, height)
+    drawing(pen, width)
+    return pen.root
+  }
+  base.svg = () => vectors(base, (pen) => drawThumbnails(pen, numbers, layout, order, look))
+  over.svg = () => vectors(over, rings)
+  large.svg = () => vectors(large, (pen, width) => drawLarge(pen, numbers, shown(), view, width, look))
   return () => {
     observer.disconnect()
     clearTimeout(pending)

@@ -7,6 +7,7 @@ const THIN = 0.7, WIDE = 6, LEVELS = 6
 const NEAR = 9, DRAGGED = 4
 const KEPT = 1, REFERENCE = 2
 const SLOTS = [0, -0.3, 0, 0.3], SLOT_NAMES = ["", "<q>", "<k>", "<v>"]
+const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
 const DASHES = { both: [], here: [9, 4], there: [2, 4], replaced: [5, 3] }
 const HUES = "A box's left edge: the head's own colour, the same on every page."
 const HELP = "Drag moves, the wheel zooms after a click, a double click resets, Shift holds the label."
@@ -141,7 +142,6 @@ function render({ model, el }) {
     const pen = canvas.getContext("2d")
     pen.setTransform(dots, 0, 0, dots, 0, 0)
     pen.clearRect(0, 0, width, height)
-    pen.font = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
     return pen
   }
 
@@ -162,7 +162,16 @@ function render({ model, el }) {
     for (const name of ["paper", "ink", "quiet", "ring"]) box.style.setProperty(`--${name}`, colours[name])
     sheets.style.width = `${width}px`
     sheets.style.height = `${height}px`
-    const rowAt = layOut(), pen = sheet(base), replaced = model.get("replaced"), comparing = model.get("comparing")
+    picture(sheet(base))
+    tell(model.get("comparing"))
+    point()
+    drawn += 1
+    Object.assign(base.dataset, { drawn, took: (performance.now() - began).toFixed(1), edges: visible.length })
+  }
+
+  // With a canvas's pen, or with one for SVG, which also takes what things are called.
+  function picture(pen) {
+    const rowAt = layOut(), replaced = model.get("replaced"), comparing = model.get("comparing")
     drawRows(pen, rowAt)
     pen.save()
     pen.beginPath()
@@ -171,13 +180,16 @@ function render({ model, el }) {
     drawEdges(pen, replaced, comparing)
     drawNodes(pen, replaced, comparing)
     pen.restore()
-    tell(comparing)
-    point()
-    drawn += 1
-    Object.assign(base.dataset, { drawn, took: (performance.now() - began).toFixed(1), edges: visible.length })
+  }
+
+  function vectors(drawing) {
+    const pen = new Vectors(width, height)
+    drawing(pen)
+    return pen.root
   }
 
   function drawRows(pen, rowAt) {
+    pen.font = `11px ${FONT}`
     pen.textAlign = "right"
     pen.textBaseline = "middle"
     let free = Infinity
@@ -214,7 +226,11 @@ function render({ model, el }) {
       pen.lineWidth = look.kind === "there" ? 1.4 : thickness(look.step)
       pen.setLineDash(DASHES[look.kind])
       pen.beginPath()
-      for (const edge of look.edges) line(pen, edge)
+      for (const edge of look.edges) {
+        pen.about?.("edge", nameOf(edge))
+        line(pen, edge)
+      }
+      pen.about?.()
       pen.stroke()
     }
     pen.globalAlpha = 1
@@ -225,7 +241,9 @@ function render({ model, el }) {
       pen.lineWidth = 1.6
       pen.setLineDash(DASHES.replaced)
       pen.beginPath()
+      pen.about?.("edge", nameOf(edge))
       line(pen, edge)
+      pen.about?.()
       pen.stroke()
       pen.setLineDash([])
       cross(pen, (x0 + x1) / 2, (y0 + y1) / 2, 5, 5)
@@ -248,7 +266,7 @@ function render({ model, el }) {
     pen.textAlign = "center"
     pen.textBaseline = "middle"
     const letters = Math.max(7, Math.min(12 * Math.max(1, view.k), wide / 2.9, high / 1.5))
-    pen.font = `${letters}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`
+    pen.font = `${letters}px ${FONT}`
     for (let node = 0; node < names.length; node++) {
       if (!there(node)) continue
       const score = nodeScores[node], bits = (of.get(node) || []).reduce((all, edge) => all | shown[edge], 0)
@@ -257,6 +275,7 @@ function render({ model, el }) {
       pen.fillStyle = kind === "there" ? colours.paper : `rgb(${fill})`
       pen.strokeStyle = kind === "there" ? colours.quiet : colours.ink
       pen.lineWidth = kind === "both" && comparing ? 2 : 1
+      pen.about?.("node", names[node])
       pen.setLineDash(names[node] in replaced ? DASHES.replaced : DASHES[kind])
       pen.fillRect(x[node] - wide / 2, y[node] - high / 2, wide, high)
       if (hues[node] != null) {
@@ -268,6 +287,7 @@ function render({ model, el }) {
         pen.fillStyle = kind === "there" ? colours.ink : dark(fill) ? "#ffffff" : "#1f2328"
         pen.fillText(labels[node], x[node], y[node] + 0.5, wide - 2)
       }
+      pen.about?.()
       if (names[node] in replaced) {
         pen.setLineDash([])
         cross(pen, x[node], y[node], wide / 2 + 3, high / 2 + 3)
@@ -377,10 +397,17 @@ function render({ model, el }) {
     pen.stroke()
   }
 
-  function point() {
-    const pen = sheet(over), thing = isShown(walked) ? walked : isShown(hovered) ? hovered : null
+  const pointedAt = () => (isShown(walked) ? walked : isShown(hovered) ? hovered : null)
+
+  function rings(pen) {
+    const thing = pointedAt()
     if (isShown(selected)) outlined(pen, selected, 2.5, colours.ring)
     if (thing) outlined(pen, thing, 1.5, colours.ink)
+  }
+
+  function point() {
+    const thing = pointedAt()
+    rings(sheet(over))
     base.dataset.at = thing ? (thing[0] === "node" ? names[thing[1]] : nameOf(thing[1])) : ""
     tip.style.display = thing ? "block" : "none"
     if (!thing) return
@@ -571,6 +598,9 @@ function render({ model, el }) {
   size()
   selected = things.get(model.get("selected")) ?? null
   if (consistent()) draw()
+  // Asked for by what saves and shows pictures around it.
+  base.svg = () => vectors(picture)
+  over.svg = () => vectors(rings)
   return () => {
     for (const [name, change] of Object.entries(heardBy)) model.off(`change:${name}`, change)
     box.remove()
