@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tests.pages.conftest import EXPECT, served
+from tests.pages.conftest import EXPECT, served, until
 from tests.pages.test_menu import saved
 from tests.views.test_circuit_size import found
 from tests.widgets.test_attention_grid import made as attention
@@ -34,7 +34,7 @@ def shown(chromium):
 
     tabs, servers = [], []
 
-    def open_page(widget: Widget, result, theme, given):
+    def open_page(widget: Widget, result, theme, dots, given):
         panes = []
 
         class Made:
@@ -51,7 +51,7 @@ def shown(chromium):
                 pass
 
         servers.append(served(lambda: opened(Made)))
-        tab = chromium.new_page(viewport={"width": 1400, "height": 900})
+        tab = chromium.new_page(viewport={"width": 1400, "height": 900}, device_scale_factor=dots)
         tab.problems, requests = [], []
         tab.on("pageerror", lambda problem: tab.problems.append(str(problem)))
         tab.on("request", lambda request: requests.append(request.url))
@@ -76,14 +76,14 @@ def shown(chromium):
 def graph(shown):
     """A page of a circuit with a node and a label that would like to be HTML, and one node and one edge replaced."""
 
-    def open_graph(theme="light"):
+    def open_graph(theme="light", dots=1):
         circuit = found(size=60)
         told = state(circuit, theme=theme)
         told["nodes"] = [HOSTILE, *told["nodes"][1:]]
         told["labels"] = ["<i>&", *told["labels"][1:]]
         edge = next(name for name in circuit.names()[circuit.parts["kept"].values] if name.startswith("a0.h1->"))
         told["replaced"] = {"a0.h1": "zero", edge: "mean"}
-        return *shown(CIRCUIT_GRAPH, circuit, theme, told), told
+        return *shown(CIRCUIT_GRAPH, circuit, theme, dots, told), told
 
     return open_graph
 
@@ -92,11 +92,11 @@ def graph(shown):
 def grid(shown):
     """A page of a grid with tokens that would like to be HTML."""
 
-    def open_grid(theme="light", **given):
+    def open_grid(theme="light", dots=1, **given):
         result = attention()
         told = state_of(result) | {"theme": theme} | given
         told["about"] = told["about"] | {"words": [HOSTILE[:6], "&amp;", "<b>", "]]>", "d"]}
-        return *shown(ATTENTION_GRID, result, theme, told), result
+        return *shown(ATTENTION_GRID, result, theme, dots, {**told, "sizing_mode": "stretch_width"}), result
 
     return open_grid
 
@@ -235,3 +235,111 @@ def test_the_svg_of_a_grid_has_a_picture_for_every_head_and_its_labels_as_text(g
         assert said.count(word) == 2
     assert root.find(f"{SPACE}rect").get("fill") == GROUND[theme]
     looks_alike(tab, tmp_path / "a.svg", tmp_path / "a.png")
+
+
+def crisp(canvas):
+    """The canvas's place on the page; it has a pixel for each of the screen's."""
+    box = canvas.bounding_box()
+    sizes = canvas.evaluate("each => [each.width, each.height].map((one) => one / devicePixelRatio)")
+    assert np.abs(np.subtract(sizes, [box["width"], box["height"]])).max() <= 0.5
+    return box
+
+
+def press(tab, name):
+    """Press the button that makes a panel large or small."""
+    tab.get_by_role("button", name=name).click()
+    tab.wait_for_timeout(300)
+
+
+COLOUR = """(canvas, [across, up]) => {
+  const dots = canvas.width / canvas.getBoundingClientRect().width
+  return [...canvas.getContext("2d").getImageData(Math.round(across * dots), Math.round(up * dots), 1, 1).data]
+}"""
+
+
+def every_node_is_hit(tab, pane, told, path):
+    """Click each node where the file has it: it is drawn there, said there, and selected."""
+    root, *_ = drawing(tab, path)
+    inner = root.findall(f"{SPACE}svg")[0]
+    scale = float(inner.get("width")) / float(inner.get("viewBox").split()[2])
+    canvas = tab.locator("canvas.base")
+    box = canvas.bounding_box()
+    for name, node in zip(told["nodes"], named(root, "node").values(), strict=True):
+        if name in told["replaced"]:
+            continue
+        rects = node.findall(f"{SPACE}rect")
+        x, y, width, height = (scale * float(rects[0].get(one)) for one in ("x", "y", "width", "height"))
+        fill = rects[0].get("fill")
+        drawn = canvas.evaluate(COLOUR, [x + 0.9 * width, y + 0.15 * height])
+        assert drawn == [*bytes.fromhex(fill[1:]), 255]
+        tab.mouse.move(box["x"] + x + 0.9 * width, box["y"] + y + height / 2)
+        assert canvas.get_attribute("data-at") == name
+        tip = tab.locator(".tip").bounding_box()
+        assert abs(tip["x"] - (box["x"] + x + width)) < 60 + tip["width"]
+        tab.mouse.down()
+        tab.mouse.up()
+        until(tab, lambda name=name: pane.selected == name)
+    return scale
+
+
+@pytest.mark.parametrize(("theme", "dots"), [("light", 2), ("dark", 1)])
+def test_maximised_a_circuit_is_drawn_larger_and_its_nodes_are_hit_where_they_stand(graph, theme, dots, tmp_path):
+    tab, pane, told = graph(theme, dots)
+    canvas = tab.locator("canvas.base")
+    small = crisp(canvas)
+    press(tab, "Maximise this panel")
+    large = crisp(canvas)
+    assert large["width"] > 1.5 * small["width"]
+    assert large["height"] > 1.5 * small["height"]
+    assert large["x"] + large["width"] <= 1400
+    assert large["y"] + large["height"] <= 900
+    # Boxes and labels are larger too, and not only what lies between them.
+    assert every_node_is_hit(tab, pane, told, tmp_path / "large.svg") > 1.5
+    tab.screenshot(path=tmp_path / "large.png")
+    tab.set_viewport_size({"width": 1100, "height": 900})
+    until(tab, lambda: canvas.bounding_box()["width"] <= 1100)
+    # What is drawn anew meanwhile stays large.
+    pane.replaced = {}
+    tab.wait_for_timeout(300)
+    assert canvas.bounding_box()["width"] > 1000
+    tab.set_viewport_size({"width": 1400, "height": 900})
+    tab.wait_for_timeout(300)
+    assert crisp(canvas) == large
+    before = pane.selected
+    assert before
+    canvas.focus()
+    tab.keyboard.press("Escape")
+    tab.wait_for_timeout(300)
+    assert crisp(canvas) == small
+    assert pane.selected == before
+    assert every_node_is_hit(tab, pane, told, tmp_path / "small.svg") == 1
+
+
+def test_maximised_a_grid_is_drawn_larger_and_its_heads_are_hit_where_they_stand(grid, tmp_path):
+    tab, pane, _ = grid("light", 2)
+    over, base = tab.locator("canvas.over"), tab.locator("canvas.base")
+
+    def spots():
+        said = base.evaluate("canvas => canvas.dataset.spots")
+        return {name: list(map(float, at.split(","))) for name, at in (one.split(":") for one in said.split(" "))}
+
+    def lock(head, index):
+        x, y, size = spots()[head]
+        over.click(position={"x": x + size * 0.3, "y": y + size * 0.8})
+        until(tab, lambda: pane.locked == index)
+
+    small, before = [crisp(tab.locator(f"canvas.{name}")) for name in ("base", "one")], spots()
+    press(tab, "Maximise this panel")
+    large, after = [crisp(tab.locator(f"canvas.{name}")) for name in ("base", "one")], spots()
+    for one, other in zip(small, large, strict=True):
+        assert other["width"] > 1.1 * one["width"]
+    assert after["0.0"][2] > 1.1 * before["0.0"][2]
+    lock("1.1", 4)
+    lock("0.2", 2)
+    tab.screenshot(path=tmp_path / "large.png")
+    over.focus()
+    tab.keyboard.press("Escape")
+    tab.wait_for_timeout(300)
+    assert [crisp(tab.locator(f"canvas.{name}")) for name in ("base", "one")] == small
+    assert pane.locked == 2
+    lock("1.0", 3)

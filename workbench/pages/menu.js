@@ -234,23 +234,29 @@ export function render({model, el}) {
   })
 
   let small = null
+  // What fills the window is as large as it now allows.
+  const fit = () => {
+    const width = window.innerWidth - 56, height = window.innerHeight - 48 - Math.min(small.rest, window.innerHeight / 3)
+    for (const plot of small.plots) {
+      const times = Math.max(1, Math.min(3, width / plot.offsetWidth, height / plot.offsetHeight))
+      plot.dispatchEvent(new CustomEvent("scaled", {detail: times}))
+    }
+    for (const one of small.drawings) one.grow({width, height})
+  }
   const maximise = () => {
     if (small) return
     const box = panel()
-    small = {style: box.getAttribute("style") ?? "", plots: plots()}
+    small = {style: box.getAttribute("style") ?? "", plots: plots(), drawings: canvases().filter((one) => one.grow)}
     paint()
     Object.assign(box.style, {
       position: "fixed", inset: "0", zIndex: "1250", width: "auto", height: "auto", maxWidth: "none", maxHeight: "none",
       margin: "0", padding: "16px 20px", boxSizing: "border-box", overflow: "auto",
       background: bar.parentElement.style.getPropertyValue("--ground"),
     })
-    const tallest = Math.max(0, ...small.plots.map((plot) => plot.offsetHeight))
-    const rest = [...box.shadowRoot.children].reduce((sum, one) => sum + (one.offsetHeight || 0), 0) - tallest
-    for (const plot of small.plots) {
-      const across = (window.innerWidth - 56) / plot.offsetWidth
-      const down = (window.innerHeight - 48 - Math.min(rest, window.innerHeight / 3)) / plot.offsetHeight
-      plot.dispatchEvent(new CustomEvent("scaled", {detail: Math.max(1, Math.min(3, across, down))}))
-    }
+    const tallest = Math.max(0, ...[...small.plots, ...small.drawings].map((one) => one.offsetHeight))
+    small.rest = [...box.shadowRoot.children].reduce((sum, one) => sum + (one.offsetHeight || 0), 0) - tallest
+    fit()
+    window.addEventListener("resize", fit)
     full.title = "Back (Esc)"
     full.setAttribute("aria-label", "Make this panel small again")
     full.textContent = "⤡"
@@ -258,7 +264,9 @@ export function render({model, el}) {
   const restore = () => {
     if (!small) return
     panel().setAttribute("style", small.style)
+    window.removeEventListener("resize", fit)
     for (const plot of small.plots) plot.dispatchEvent(new CustomEvent("scaled", {detail: 1}))
+    for (const one of small.drawings) one.grow(null)
     small = null
     full.title = "Maximise (Esc returns)"
     full.setAttribute("aria-label", "Maximise this panel")

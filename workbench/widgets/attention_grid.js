@@ -1,6 +1,9 @@
 // The grid of all heads' attention: hover previews, a click locks, Esc unlocks; tokens are pinned; one head stands large.
 
-const HIGH = 520
+// Pixels down of the heads, across of what stands beside them, and across of a head at most, small and large.
+const HIGH = 520, BESIDE = 436, SMALL = 120, LARGE = 600
+// So many times as many, at most, in a panel that fills the window.
+const LARGEST = 3
 
 function render({ model, el }) {
   performance.mark("attention-grid:start")
@@ -12,6 +15,8 @@ function render({ model, el }) {
   let at = null // the head under the pointer or the cursor, with its pair of tokens
   let cursor = 0
   let view = { query: 0, key: 0, side: 1 }
+  // How much more room there is down, and how much larger a head may be where there is.
+  let times = 1, most = 1
   let drag = null
   let pending = null
 
@@ -106,7 +111,7 @@ function render({ model, el }) {
 
   const paintOne = () => {
     // A short prompt needs no more room than its tokens.
-    const width = Math.max(240, Math.min(side.clientWidth || 480, 600, 120 + 30 * view.side))
+    const width = Math.max(240, Math.min(side.clientWidth || 480, Math.max(LARGE, HIGH * times), (120 + 30 * view.side) * most))
     place = paintLarge(large, numbers, shown(), view, width, look)
     heading()
     mark()
@@ -169,12 +174,13 @@ function render({ model, el }) {
     const sorted = known && wanted !== "" && !(wanted === "given" && order.every((head, index) => head === index))
     // Beside the large head where both have room, else above it.
     const beside = whole >= 760
-    const next = arranged(numbers, sorted, beside ? whole - 436 : whole, HIGH)
-    const above = beside && next.size < 26 ? arranged(numbers, sorted, whole, HIGH) : null
+    const fitted = (across) => arranged(numbers, sorted, across, HIGH * times, SMALL * most)
+    const next = fitted(beside ? whole - BESIDE * times : whole)
+    const above = beside && next.size < 26 ? fitted(whole) : null
     layout = above && above.size > 1.2 * next.size ? above : next
     root.classList.toggle("narrow", !beside || layout === above)
     root.classList.toggle("wide", layout === above)
-    box.style.maxHeight = `${HIGH + 60}px`
+    box.style.maxHeight = `${HIGH * times + 60}px`
     spots = new Map(order.map((head, index) => [String(layout.place(head, index)), head]))
     paintThumbnails(base, numbers, layout, order, look)
     over.setAttribute("aria-label", `Attention of ${numbers.count} heads: arrows move, Enter locks a head, Esc unlocks it`)
@@ -297,7 +303,8 @@ function render({ model, el }) {
     return true
   }
   const typed = (step) => (event) => {
-    if (!numbers?.whole) return
+    // Escape that makes a panel small again leaves what is locked.
+    if (!numbers?.whole || event.defaultPrevented) return
     const used = step(event) || (event.key === "Escape" && locked() >= 0 && (put({ locked: -1 }), true))
     if (!used) return
     event.preventDefault()
@@ -360,6 +367,11 @@ function render({ model, el }) {
     const pen = new Vectors(width, height)
     drawing(pen, width)
     return pen.root
+  }
+  base.grow = (room) => {
+    times = room ? Math.max(1, Math.min(LARGEST, room.height / HIGH)) : 1
+    most = room ? LARGEST : 1
+    draw()
   }
   base.svg = () => vectors(base, (pen) => drawThumbnails(pen, numbers, layout, order, look))
   over.svg = () => vectors(over, rings)

@@ -24,8 +24,9 @@ function table(colours, ground, share) {
   return made
 }
 
-// How the thumbnails stand: as layers × heads either way round, or in rows as they are sorted; the largest that fit.
-function arranged(numbers, sorted, width, height) {
+// How the thumbnails stand: as layers × heads either way round, or in rows as they are sorted; the largest that fit, up
+// to `most` pixels.
+function arranged(numbers, sorted, width, height, most) {
   const { layers, heads, count } = numbers
   const shapes = sorted
     ? []
@@ -38,10 +39,10 @@ function arranged(numbers, sorted, width, height) {
   const best = sizes[1] > sizes[0] ? 1 : 0
   if (!sorted) {
     const least = Math.floor((width - 40) / shapes[best].columns) - GAP
-    const size = Math.max(8, Math.min(120, least, Math.max(26, sizes[best])))
+    const size = Math.max(8, Math.min(most, least, Math.max(26, sizes[best])))
     return { ...shapes[best], size, pitch: size + GAP, line: size + GAP, left: 36, top: 30, sorted }
   }
-  let size = 120
+  let size = most
   const fits = (side) => Math.ceil(count / Math.floor(width / (side + GAP))) * (side + GAP + 13) <= height
   while (size > 34 && !fits(size)) size -= 2
   const columns = Math.max(1, Math.floor(width / (size + GAP)))

@@ -4,6 +4,7 @@
 const LEFT = 66, RIGHT = 14, TOP = 14, BOTTOM = 14
 const BOX_WIDE = 34, BOX_HIGH = 24, LEAST_BOX = 5
 const THIN = 0.7, WIDE = 6, LEVELS = 6
+const LARGEST = 3
 const NEAR = 9, DRAGGED = 4
 const KEPT = 1, REFERENCE = 2
 const SLOTS = [0, -0.3, 0, 0.3], SLOT_NAMES = ["", "<q>", "<k>", "<v>"]
@@ -68,6 +69,8 @@ function render({ model, el }) {
   let ranks, level, strongest, width, height, view = { k: 1, x: 0, y: 0 }
   let x, y, wide, high, visible, of, walked = null, hovered = null, frozen = false, selected = null
   let drawn = 0
+  // Pixels that there are in a panel that fills the window, and how many of them are one of those that things stand in.
+  let room = null, scale = 1
 
   // ---- what is drawn ----
 
@@ -132,12 +135,12 @@ function render({ model, el }) {
   const enters = (edge) => [x[ends[2 * edge + 1]] + SLOTS[slots[edge]] * wide, y[ends[2 * edge + 1]] + high / 2]
 
   function sheet(canvas) {
-    const dots = window.devicePixelRatio || 1
+    const dots = (window.devicePixelRatio || 1) * scale
     if (canvas.width !== Math.round(width * dots) || canvas.height !== Math.round(height * dots)) {
       canvas.width = Math.round(width * dots)
       canvas.height = Math.round(height * dots)
-      canvas.style.width = `${width}px`
-      canvas.style.height = `${height}px`
+      canvas.style.width = `${width * scale}px`
+      canvas.style.height = `${height * scale}px`
     }
     const pen = canvas.getContext("2d")
     pen.setTransform(dots, 0, 0, dots, 0, 0)
@@ -154,14 +157,21 @@ function render({ model, el }) {
   const thickness = (step) => THIN + ((WIDE - THIN) * (step + 0.5)) / LEVELS
   const colourOf = (edge) => (scores[edge] < 0 ? colours.low : Number.isNaN(scores[edge]) ? colours.quiet : colours.high)
 
+  // Where there is more room all is larger, as far as both sides allow, and the rest of it keeps things apart.
+  function measure() {
+    const across = model.get("across"), down = model.get("down")
+    scale = room ? Math.max(1, Math.min(LARGEST, room.width / across, room.height / down)) : 1
+    width = Math.max(across, (room?.width ?? 0) / scale)
+    height = Math.max(down, (room?.height ?? 0) / scale)
+  }
+
   function draw() {
     const began = performance.now()
-    width = model.get("across")
-    height = model.get("down")
+    measure()
     colours = model.get("colours")
     for (const name of ["paper", "ink", "quiet", "ring"]) box.style.setProperty(`--${name}`, colours[name])
-    sheets.style.width = `${width}px`
-    sheets.style.height = `${height}px`
+    sheets.style.width = `${width * scale}px`
+    sheets.style.height = `${height * scale}px`
     picture(sheet(base))
     tell(model.get("comparing"))
     point()
@@ -183,7 +193,7 @@ function render({ model, el }) {
   }
 
   function vectors(drawing) {
-    const pen = new Vectors(width, height)
+    const pen = new Vectors(width * scale, height * scale, scale)
     drawing(pen)
     return pen.root
   }
@@ -413,8 +423,8 @@ function render({ model, el }) {
     if (!thing) return
     tip.textContent = about(thing)
     const [across, up] = middle(thing)
-    tip.style.left = `${Math.max(0, Math.min(across + 12, width - tip.offsetWidth - 4))}px`
-    tip.style.top = `${Math.max(0, Math.min(up + 12, height - tip.offsetHeight - 4))}px`
+    tip.style.left = `${Math.max(0, Math.min(across * scale + 12, width * scale - tip.offsetWidth - 4))}px`
+    tip.style.top = `${Math.max(0, Math.min(up * scale + 12, height * scale - tip.offsetHeight - 4))}px`
   }
 
   function select(thing) {
@@ -431,7 +441,7 @@ function render({ model, el }) {
 
   function at(event) {
     const area = base.getBoundingClientRect()
-    return [event.clientX - area.left, event.clientY - area.top]
+    return [(event.clientX - area.left) / scale, (event.clientY - area.top) / scale]
   }
 
   function zoom(across, up, times) {
@@ -529,6 +539,8 @@ function render({ model, el }) {
   }
 
   function key(event) {
+    // Escape that makes a panel small again leaves what is selected.
+    if (event.defaultPrevented) return
     const from = isShown(walked) ? walked : isShown(selected) ? selected : null
     const first = [...names.keys()].find(there)
     if (event.key in ARROWS && first !== undefined) {
@@ -597,8 +609,17 @@ function render({ model, el }) {
   network()
   size()
   selected = things.get(model.get("selected")) ?? null
+  measure()
   if (consistent()) draw()
   // Asked for by what saves and shows pictures around it.
+  base.grow = (given) => {
+    const before = [width, height]
+    room = given
+    measure()
+    // What was moved into sight stays there.
+    view = { ...view, x: (view.x * width) / before[0], y: (view.y * height) / before[1] }
+    if (consistent()) draw()
+  }
   base.svg = () => vectors(picture)
   over.svg = () => vectors(rings)
   return () => {
