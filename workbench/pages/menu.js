@@ -171,12 +171,18 @@ export function render({model, el}) {
 
   const blobOf = async (url) => (await fetch(url)).blob()
   const ground = () => (paint() ? "#17191d" : "#ffffff")
-  // Canvases with their places in one picture of them all.
+  // Canvases with their places in one picture of them all: as they stand, or over each other where one covers another whole.
+  // What is scrolled in a box of its own reaches behind what stands below that box, and is put above it here.
   const pictured = (parts) => {
     const boxes = parts.map((one) => one.getBoundingClientRect())
     const left = Math.min(...boxes.map((one) => one.left)), top = Math.min(...boxes.map((one) => one.top))
     const places = boxes.map((one) => ({x: one.left - left, y: one.top - top, width: one.width, height: one.height}))
-    const [width, height] = [places.map((one) => one.x + one.width), places.map((one) => one.y + one.height)].map((all) => Math.max(...all))
+    const same = (one, other) => ["x", "y", "width", "height"].every((name) => Math.abs(one[name] - other[name]) < 1)
+    const meet = (one, other) => ["x:width", "y:height"].map((names) => names.split(":"))
+      .every(([from, size]) => one[from] < other[from] + other[size] - 1 && other[from] < one[from] + one[size] - 1)
+    for (const one of [...places].sort((a, b) => a.y - b.y))
+      for (const other of places) if (other.y > one.y && !same(one, other) && meet(one, other)) other.y = one.y + one.height
+    const [width, height] = [["x", "width"], ["y", "height"]].map(([from, size]) => Math.max(...places.map((one) => one[from] + one[size])))
     return {places, width, height}
   }
   // A canvas whose script can draw it in vectors too says so by a function of its own.
