@@ -177,33 +177,57 @@ export function render({model, el}) {
     return {...layout, ...named, title: {...layout.title, text: plain(layout.title?.text)}}
   }
   const blobOf = async (url) => (await fetch(url)).blob()
-  const ground = (pen, width, height) => {
-    pen.fillStyle = paint() ? "#17191d" : "#ffffff"
-    pen.fillRect(0, 0, width, height)
+  const ground = () => (paint() ? "#17191d" : "#ffffff")
+  // Canvases with their places in one picture of them all: as they stand, or over each other where one covers another whole.
+  // What is scrolled in a box of its own reaches behind what stands below that box, and is put above it here.
+  const pictured = (parts) => {
+    const boxes = parts.map((one) => one.getBoundingClientRect())
+    const left = Math.min(...boxes.map((one) => one.left)), top = Math.min(...boxes.map((one) => one.top))
+    const places = boxes.map((one) => ({x: one.left - left, y: one.top - top, width: one.width, height: one.height}))
+    const same = (one, other) => ["x", "y", "width", "height"].every((name) => Math.abs(one[name] - other[name]) < 1)
+    const meet = (one, other) => ["x:width", "y:height"].map((names) => names.split(":"))
+      .every(([from, size]) => one[from] < other[from] + other[size] - 1 && other[from] < one[from] + one[size] - 1)
+    for (const one of [...places].sort((a, b) => a.y - b.y))
+      for (const other of places) if (other.y > one.y && !same(one, other) && meet(one, other)) other.y = one.y + one.height
+    const [width, height] = [["x", "width"], ["y", "height"]].map(([from, size]) => Math.max(...places.map((one) => one[from] + one[size])))
+    return {places, width, height}
+  }
+  // A canvas whose script can draw it in vectors too says so by a function of its own.
+  const vectorial = () => canvases().filter((one) => one.svg)
+  const vectors = (parts) => {
+    const {places, width, height} = pictured(parts)
+    const space = "http://www.w3.org/2000/svg", whole = document.createElementNS(space, "svg")
+    const put = (one, given) => {
+      for (const [name, value] of Object.entries(given)) one.setAttribute(name, value)
+      return one
+    }
+    put(whole, {width, height, viewBox: `0 0 ${width} ${height}`})
+    whole.append(put(document.createElementNS(space, "rect"), {width, height, fill: ground()}))
+    parts.forEach((one, at) => whole.append(put(one.svg(), {x: places[at].x, y: places[at].y})))
+    return new XMLSerializer().serializeToString(whole)
   }
   const image = async (format) => {
     for (const [index, plot] of plots().entries()) {
       const name = model.about.file + (index ? `-${index + 1}` : "")
       const {width, height} = plot.layout
-      const layout = {...unmarked(plot.layout), paper_bgcolor: paint() ? "#17191d" : "#ffffff"}
+      const layout = {...unmarked(plot.layout), paper_bgcolor: ground()}
       const url = await Plotly.toImage({data: plot.data, layout}, {format, width, height, scale: format === "png" ? 2 : 1})
       const text = format === "svg" && decodeURIComponent(url.slice(url.indexOf(",") + 1))
       save(`${name}.${format}`, text ? new Blob([text], {type: "image/svg+xml"}) : await blobOf(url))
     }
-    if (format === "svg") return
-    const parts = canvases()
+    const parts = format === "svg" ? vectorial() : canvases()
     if (!parts.length) return
-    const boxes = parts.map((one) => one.getBoundingClientRect())
-    const left = Math.min(...boxes.map((one) => one.left)), top = Math.min(...boxes.map((one) => one.top))
-    const width = Math.max(...boxes.map((one) => one.right)) - left, height = Math.max(...boxes.map((one) => one.bottom)) - top
-    const whole = made("canvas"), scale = Math.max(1, ...parts.map((one, at) => one.width / boxes[at].width))
+    if (format === "svg") return save(`${model.about.file}.svg`, new Blob([vectors(parts)], {type: "image/svg+xml"}))
+    const {places, width, height} = pictured(parts)
+    const whole = made("canvas"), scale = Math.max(1, ...parts.map((one, at) => one.width / places[at].width))
     whole.width = Math.round(width * scale)
     whole.height = Math.round(height * scale)
     const pen = whole.getContext("2d")
-    ground(pen, whole.width, whole.height)
+    pen.fillStyle = ground()
+    pen.fillRect(0, 0, whole.width, whole.height)
     parts.forEach((one, at) => {
-      const box = boxes[at]
-      pen.drawImage(one, (box.left - left) * scale, (box.top - top) * scale, box.width * scale, box.height * scale)
+      const {x, y, width, height} = places[at]
+      pen.drawImage(one, x * scale, y * scale, width * scale, height * scale)
     })
     whole.toBlob((blob) => save(`${model.about.file}.png`, blob))
   }
@@ -223,23 +247,29 @@ export function render({model, el}) {
   })
 
   let small = null
+  // What fills the window is as large as it now allows.
+  const fit = () => {
+    const width = window.innerWidth - 56, height = window.innerHeight - 48 - Math.min(small.rest, window.innerHeight / 3)
+    for (const plot of small.plots) {
+      const times = Math.max(1, Math.min(3, width / plot.offsetWidth, height / plot.offsetHeight))
+      plot.dispatchEvent(new CustomEvent("scaled", {detail: times}))
+    }
+    for (const one of small.drawings) one.grow({width, height})
+  }
   const maximise = () => {
     if (small) return
     const box = panel()
-    small = {style: box.getAttribute("style") ?? "", plots: plots()}
+    small = {style: box.getAttribute("style") ?? "", plots: plots(), drawings: canvases().filter((one) => one.grow)}
     paint()
     Object.assign(box.style, {
       position: "fixed", inset: "0", zIndex: "1250", width: "auto", height: "auto", maxWidth: "none", maxHeight: "none",
       margin: "0", padding: "16px 20px", boxSizing: "border-box", overflow: "auto",
       background: bar.parentElement.style.getPropertyValue("--ground"),
     })
-    const tallest = Math.max(0, ...small.plots.map((plot) => plot.offsetHeight))
-    const rest = [...box.shadowRoot.children].reduce((sum, one) => sum + (one.offsetHeight || 0), 0) - tallest
-    for (const plot of small.plots) {
-      const across = (window.innerWidth - 56) / plot.offsetWidth
-      const down = (window.innerHeight - 48 - Math.min(rest, window.innerHeight / 3)) / plot.offsetHeight
-      plot.dispatchEvent(new CustomEvent("scaled", {detail: Math.max(1, Math.min(3, across, down))}))
-    }
+    const tallest = Math.max(0, ...[...small.plots, ...small.drawings].map((one) => one.offsetHeight))
+    small.rest = [...box.shadowRoot.children].reduce((sum, one) => sum + (one.offsetHeight || 0), 0) - tallest
+    fit()
+    window.addEventListener("resize", fit)
     full.title = "Back (Esc)"
     full.setAttribute("aria-label", "Make this panel small again")
     full.textContent = "⤡"
@@ -247,7 +277,9 @@ export function render({model, el}) {
   const restore = () => {
     if (!small) return
     panel().setAttribute("style", small.style)
+    window.removeEventListener("resize", fit)
     for (const plot of small.plots) plot.dispatchEvent(new CustomEvent("scaled", {detail: 1}))
+    for (const one of small.drawings) one.grow(null)
     small = null
     full.title = "Maximise (Esc returns)"
     full.setAttribute("aria-label", "Maximise this panel")
@@ -267,12 +299,12 @@ export function render({model, el}) {
   const unfold = () => {
     paint()
     const none = model.about.code ? "" : "unavailable: this panel is no single call of the library"
-    const drawn = plots().length ? "" : "unavailable: this panel is drawn on a canvas, which has no SVG"
-    const pictured = plots().length || canvases().length ? "" : "unavailable: no figure is drawn here"
+    const drawn = plots().length || vectorial().length ? "" : "unavailable: this panel is drawn on a canvas, in pixels alone"
+    const any = plots().length || canvases().length ? "" : "unavailable: no figure is drawn here"
     list.replaceChildren(
       item("Copy as code", copyCode, none), item("Show the code", showCode, none),
       item("Numbers as a table", () => ask("numbers")), item("About: origin, versions", showAbout), made("hr"),
-      item("Save PNG", () => image("png"), pictured), item("Save SVG", () => image("svg"), pictured || drawn),
+      item("Save PNG", () => image("png"), any), item("Save SVG", () => image("svg"), any || drawn),
       item("Save CSV", () => ask("csv")), item("Save JSON", () => ask("json")),
       item("Save HTML (opens offline)", () => ask("html")), made("hr"),
       item(small ? "Make small again" : "Maximise", () => (small ? restore() : maximise())),

@@ -15,7 +15,8 @@ and anything else (a widget, a table, figures with their choosers) with `Menu` a
     self.menu.show(result, self.view.rows)                           # or None for nothing
 
 The menu stands at the top right of the box, which is what fills the window when it is maximised. PNG and SVG are made in
-the browser of what is drawn in the box: plotly figures, else canvases. Texts are set as text nodes, never as HTML.
+the browser of what is drawn in the box: plotly figures, else canvases; SVG of those whose script can draw in vectors too,
+see `widgets.widget`. Texts are set as text nodes, never as HTML.
 """
 
 from collections.abc import Callable, Sequence

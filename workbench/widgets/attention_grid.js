@@ -1,6 +1,9 @@
 // The grid of all heads' attention: hover previews, a click locks, Esc unlocks; tokens are pinned; one head stands large.
 
-const HIGH = 520
+// Pixels down of the heads, across of what stands beside them, and across of a head at most, small and large.
+const HIGH = 520, BESIDE = 436, SMALL = 120, LARGE = 600
+// So many times as many, at most, in a panel that fills the window.
+const LARGEST = 3
 
 function render({ model, el }) {
   performance.mark("attention-grid:start")
@@ -12,6 +15,8 @@ function render({ model, el }) {
   let at = null // the head under the pointer or the cursor, with its pair of tokens
   let cursor = 0
   let view = { query: 0, key: 0, side: 1 }
+  // How much more room there is down, and how much larger a head may be where there is.
+  let times = 1, most = 1
   let drag = null
   let pending = null
 
@@ -104,13 +109,24 @@ function render({ model, el }) {
       (exact && numbers.pool === 1 ? "" : exact ? `${cells} in the thumbnails.` : ` ≈ Numbers in 255 steps${is ? "" : "; lock a head for full precision"}.${cells && cells + "; zoom in on a locked head for every token."}`)
   }
 
-  const drawLarge = () => {
+  const paintOne = () => {
     // A short prompt needs no more room than its tokens.
-    const width = Math.max(240, Math.min(side.clientWidth || 480, 600, 120 + 30 * view.side))
+    const width = Math.max(240, Math.min(side.clientWidth || 480, Math.max(LARGE, HIGH * times), (120 + 30 * view.side) * most))
     place = paintLarge(large, numbers, shown(), view, width, look)
     heading()
     mark()
     ask()
+  }
+
+  const rings = (pen) => {
+    const ring = (head, colour) => {
+      const [left, top] = corner(layout, head, order.indexOf(head))
+      pen.strokeStyle = colour
+      pen.lineWidth = 3
+      pen.strokeRect(left - 1.5, top - 1.5, layout.size + 3, layout.size + 3)
+    }
+    if (locked() >= 0) ring(locked(), look.ink)
+    if (at) ring(at.head, numbers.colour(at.head, look.dark))
   }
 
   // The pair under the pointer as a ring, in the large head and in the thumbnail.
@@ -120,14 +136,7 @@ function render({ model, el }) {
     Object.assign(over.style, { width: base.style.width, height: base.style.height })
     const context = over.getContext("2d")
     context.scale(ratio, ratio)
-    const ring = (head, colour, wide) => {
-      const [down, across] = layout.place(head, order.indexOf(head))
-      context.strokeStyle = colour
-      context.lineWidth = wide
-      context.strokeRect(layout.left + across * layout.pitch - 1.5, layout.top + down * layout.line - 1.5, layout.size + 3, layout.size + 3)
-    }
-    if (locked() >= 0) ring(locked(), look.ink, 3)
-    if (at) ring(at.head, numbers.colour(at.head, look.dark), 3)
+    rings(context)
     for (const token of row.querySelectorAll("button"))
       token.classList.toggle("seen", at?.query !== undefined && [at.query, at.key].includes(Number(token.dataset.at)))
     if (at?.query === undefined) {
@@ -165,12 +174,13 @@ function render({ model, el }) {
     const sorted = known && wanted !== "" && !(wanted === "given" && order.every((head, index) => head === index))
     // Beside the large head where both have room, else above it.
     const beside = whole >= 760
-    const next = arranged(numbers, sorted, beside ? whole - 436 : whole, HIGH)
-    const above = beside && next.size < 26 ? arranged(numbers, sorted, whole, HIGH) : null
+    const fitted = (across) => arranged(numbers, sorted, across, HIGH * times, SMALL * most)
+    const next = fitted(beside ? whole - BESIDE * times : whole)
+    const above = beside && next.size < 26 ? fitted(whole) : null
     layout = above && above.size > 1.2 * next.size ? above : next
     root.classList.toggle("narrow", !beside || layout === above)
     root.classList.toggle("wide", layout === above)
-    box.style.maxHeight = `${HIGH + 60}px`
+    box.style.maxHeight = `${HIGH * times + 60}px`
     spots = new Map(order.map((head, index) => [String(layout.place(head, index)), head]))
     paintThumbnails(base, numbers, layout, order, look)
     over.setAttribute("aria-label", `Attention of ${numbers.count} heads: arrows move, Enter locks a head, Esc unlocks it`)
@@ -189,7 +199,7 @@ function render({ model, el }) {
     controls()
     chips()
     drawHeads()
-    drawLarge()
+    paintOne()
     performance.mark("attention-grid:drawn")
     tell()
   }
@@ -226,7 +236,7 @@ function render({ model, el }) {
   const move = (query, key, size = view.side) => {
     view = { query: limit(query, numbers.tokens - size), key: limit(key, numbers.tokens - size), side: size }
     if (numbers.tokens > 512) chips()
-    drawLarge()
+    paintOne()
   }
 
   const headAt = (event) => {
@@ -251,7 +261,7 @@ function render({ model, el }) {
     at = next
     if (at) cursor = at.head
     if (shown() === before) mark()
-    else drawLarge()
+    else paintOne()
   }
   const lock = (head) => put({ locked: head, window: [Math.max(0, view.query), Math.max(0, view.key)] })
 
@@ -293,7 +303,8 @@ function render({ model, el }) {
     return true
   }
   const typed = (step) => (event) => {
-    if (!numbers?.whole) return
+    // Escape that makes a panel small again leaves what is locked.
+    if (!numbers?.whole || event.defaultPrevented) return
     const used = step(event) || (event.key === "Escape" && locked() >= 0 && (put({ locked: -1 }), true))
     if (!used) return
     event.preventDefault()
@@ -350,6 +361,21 @@ function render({ model, el }) {
   })
   observer.observe(el)
   draw()
+  // Asked for by what saves and shows pictures around it.
+  const vectors = (canvas, drawing) => {
+    const [width, height] = [canvas.style.width, canvas.style.height].map(parseFloat)
+    const pen = new Vectors(width, height)
+    drawing(pen, width)
+    return pen.root
+  }
+  base.grow = (room) => {
+    times = room ? Math.max(1, Math.min(LARGEST, room.height / HIGH)) : 1
+    most = room ? LARGEST : 1
+    draw()
+  }
+  base.svg = () => vectors(base, (pen) => drawThumbnails(pen, numbers, layout, order, look))
+  over.svg = () => vectors(over, rings)
+  large.svg = () => vectors(large, (pen, width) => drawLarge(pen, numbers, shown(), view, width, look))
   return () => {
     observer.disconnect()
     clearTimeout(pending)

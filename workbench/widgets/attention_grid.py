@@ -58,7 +58,7 @@ ATTENTION_GRID = Widget(
         Trait("hues", "dict", {"turn": TURN, **SHADES}, "Degrees from a head's hue to the next, and how strong and light."),
         Trait("own", "flag", True, "Whether the colours of every head end at its own largest number."),
     ),
-    before=(HERE / "attention_numbers.js", HERE / "attention_paint.js", HERE / "attention_controls.js"),
+    before=tuple(HERE / f"{name}.js" for name in ("vectors", "attention_numbers", "attention_paint", "attention_controls")),
 )
 
 

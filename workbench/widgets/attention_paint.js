@@ -24,8 +24,9 @@ function table(colours, ground, share) {
   return made
 }
 
-// How the thumbnails stand: as layers × heads either way round, or in rows as they are sorted; the largest that fit.
-function arranged(numbers, sorted, width, height) {
+// How the thumbnails stand: as layers × heads either way round, or in rows as they are sorted; the largest that fit, up
+// to `most` pixels.
+function arranged(numbers, sorted, width, height, most) {
   const { layers, heads, count } = numbers
   const shapes = sorted
     ? []
@@ -38,10 +39,10 @@ function arranged(numbers, sorted, width, height) {
   const best = sizes[1] > sizes[0] ? 1 : 0
   if (!sorted) {
     const least = Math.floor((width - 40) / shapes[best].columns) - GAP
-    const size = Math.max(8, Math.min(120, least, Math.max(26, sizes[best])))
+    const size = Math.max(8, Math.min(most, least, Math.max(26, sizes[best])))
     return { ...shapes[best], size, pitch: size + GAP, line: size + GAP, left: 36, top: 30, sorted }
   }
-  let size = 120
+  let size = most
   const fits = (side) => Math.ceil(count / Math.floor(width / (side + GAP))) * (side + GAP + 13) <= height
   while (size > 34 && !fits(size)) size -= 2
   const columns = Math.max(1, Math.floor(width / (size + GAP)))
@@ -89,22 +90,60 @@ function paintThumbnails(canvas, numbers, layout, order, look) {
   const image = context.createImageData(canvas.width, canvas.height)
   const pixels = new Uint32Array(image.data.buffer).fill(table([look.ground, look.ground], look.ground, 1)[0])
   const size = layout.size * ratio
-  const places = Array.from({ length: numbers.side }, (_, cell) => Math.floor((cell * size) / numbers.side))
-  const scratch = { places, lit: new Uint8Array(size * size) }
+  const scratch = scratched(size, numbers)
   order.forEach((head, index) => {
-    const [row, column] = layout.place(head, index)
-    const left = (layout.left + column * layout.pitch) * ratio
-    const top = (layout.top + row * layout.line) * ratio
-    const factor = look.own ? 1 : numbers.scales[head] / (numbers.most || 1)
-    paintThumbnail(pixels, canvas.width, left, top, size, numbers, head, look.faded(head) ? look.pale : look.full, factor, scratch)
+    const [left, top] = corner(layout, head, index).map((one) => one * ratio)
+    paintThumbnail(pixels, canvas.width, left, top, size, numbers, head, ...shades(numbers, head, look), scratch)
   })
   context.putImageData(image, 0, 0)
   context.scale(ratio, ratio)
-  order.forEach((head, index) => {
-    const [row, column] = layout.place(head, index)
-    frame(context, numbers, layout, head, layout.left + column * layout.pitch, layout.top + row * layout.line, look)
+  drawFrames(context, numbers, layout, order, look)
+}
+
+// The same with a pen for SVG: of every head a picture, a pixel for a cell. Where there are more cells than pixels it is
+// the one on the screen: a program that shrinks a picture drops thin lines, here the largest stays.
+function drawThumbnails(pen, numbers, layout, order, look) {
+  const size = Math.min(numbers.side, layout.size * Math.max(1, Math.round(window.devicePixelRatio || 1)))
+  const scratch = scratched(size, numbers)
+  const ground = table([look.ground, look.ground], look.ground, 1)[0]
+  drawFrames(pen, numbers, layout, order, look, (head, left, top) => {
+    const image = new ImageData(size, size)
+    const pixels = new Uint32Array(image.data.buffer).fill(ground)
+    paintThumbnail(pixels, size, 0, 0, size, numbers, head, ...shades(numbers, head, look), scratch)
+    pen.drawImage(pixelled(image), left, top, layout.size, layout.size)
   })
-  if (!layout.sorted) axes(context, numbers, layout, look)
+}
+
+function drawFrames(pen, numbers, layout, order, look, picture) {
+  order.forEach((head, index) => {
+    const [left, top] = corner(layout, head, index)
+    pen.about?.("head", numbers.name(head))
+    picture?.(head, left, top)
+    frame(pen, numbers, layout, head, left, top, look)
+  })
+  pen.about?.()
+  if (!layout.sorted) axes(pen, numbers, layout, look)
+}
+
+const corner = (layout, head, index) => {
+  const [row, column] = layout.place(head, index)
+  return [layout.left + column * layout.pitch, layout.top + row * layout.line]
+}
+
+const shades = (numbers, head, look) => [
+  look.faded(head) ? look.pale : look.full, look.own ? 1 : numbers.scales[head] / (numbers.most || 1),
+]
+
+const scratched = (size, numbers) => ({
+  places: Array.from({ length: numbers.side }, (_, cell) => Math.floor((cell * size) / numbers.side)),
+  lit: new Uint8Array(size * size),
+})
+
+function pixelled(image) {
+  const canvas = document.createElement("canvas")
+  Object.assign(canvas, { width: image.width, height: image.height })
+  canvas.getContext("2d").putImageData(image, 0, 0)
+  return canvas
 }
 
 function frame(context, numbers, layout, head, left, top, look) {
@@ -147,6 +186,11 @@ function paintLarge(canvas, numbers, head, view, width, look) {
   Object.assign(canvas.style, { width: `${width}px`, height: `${width}px` })
   const context = canvas.getContext("2d")
   context.scale(ratio, ratio)
+  return drawLarge(context, numbers, head, view, width, look)
+}
+
+function drawLarge(context, numbers, head, view, width, look) {
+  context.about?.("large", numbers.name(head))
   const labelled = (width - LABEL - 4) / view.side >= 8.5
   const margin = labelled ? room(context, numbers, view) : 6
   const size = width - margin - 4
@@ -163,16 +207,14 @@ function paintLarge(canvas, numbers, head, view, width, look) {
       const value = step > 1 ? numbers.cell(head, Math.floor(query / step), Math.floor(key / step)) : numbers.at(head, query, key)
       pixels[row * count + column] = look.full[Math.min(255, Math.round((value / (most || 1)) * 255))]
     }
-  const small = document.createElement("canvas")
-  Object.assign(small, { width: count, height: count })
-  small.getContext("2d").putImageData(image, 0, 0)
   context.imageSmoothingEnabled = false
-  context.drawImage(small, margin, margin, size, size)
+  context.drawImage(pixelled(image), margin, margin, size, size)
   const place = { margin, size, cell: size / view.side }
   if (labelled) tokens(context, numbers, view, place, look)
   context.strokeStyle = numbers.colour(head, look.dark)
   context.lineWidth = 2
   context.strokeRect(margin - 1, margin - 1, size + 2, size + 2)
+  context.about?.()
   return place
 }
 

@@ -4,9 +4,11 @@
 const LEFT = 66, RIGHT = 14, TOP = 14, BOTTOM = 14
 const BOX_WIDE = 34, BOX_HIGH = 24, LEAST_BOX = 5
 const THIN = 0.7, WIDE = 6, LEVELS = 6
+const LARGEST = 3
 const NEAR = 9, DRAGGED = 4
 const KEPT = 1, REFERENCE = 2
 const SLOTS = [0, -0.3, 0, 0.3], SLOT_NAMES = ["", "<q>", "<k>", "<v>"]
+const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
 const DASHES = { both: [], here: [9, 4], there: [2, 4], replaced: [5, 3] }
 const HUES = "A box's left edge: the head's own colour, the same on every page."
 const HELP = "Drag moves, the wheel zooms after a click, a double click resets, Shift holds the label."
@@ -67,6 +69,8 @@ function render({ model, el }) {
   let ranks, level, strongest, width, height, view = { k: 1, x: 0, y: 0 }
   let x, y, wide, high, visible, of, walked = null, hovered = null, frozen = false, selected = null
   let drawn = 0
+  // Pixels that there are in a panel that fills the window, and how many of them are one of those that things stand in.
+  let room = null, scale = 1
 
   // ---- what is drawn ----
 
@@ -131,17 +135,16 @@ function render({ model, el }) {
   const enters = (edge) => [x[ends[2 * edge + 1]] + SLOTS[slots[edge]] * wide, y[ends[2 * edge + 1]] + high / 2]
 
   function sheet(canvas) {
-    const dots = window.devicePixelRatio || 1
+    const dots = (window.devicePixelRatio || 1) * scale
     if (canvas.width !== Math.round(width * dots) || canvas.height !== Math.round(height * dots)) {
       canvas.width = Math.round(width * dots)
       canvas.height = Math.round(height * dots)
-      canvas.style.width = `${width}px`
-      canvas.style.height = `${height}px`
+      canvas.style.width = `${width * scale}px`
+      canvas.style.height = `${height * scale}px`
     }
     const pen = canvas.getContext("2d")
     pen.setTransform(dots, 0, 0, dots, 0, 0)
     pen.clearRect(0, 0, width, height)
-    pen.font = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
     return pen
   }
 
@@ -154,15 +157,31 @@ function render({ model, el }) {
   const thickness = (step) => THIN + ((WIDE - THIN) * (step + 0.5)) / LEVELS
   const colourOf = (edge) => (scores[edge] < 0 ? colours.low : Number.isNaN(scores[edge]) ? colours.quiet : colours.high)
 
+  // Where there is more room all is larger, as far as both sides allow, and the rest of it keeps things apart.
+  function measure() {
+    const across = model.get("across"), down = model.get("down")
+    scale = room ? Math.max(1, Math.min(LARGEST, room.width / across, room.height / down)) : 1
+    width = Math.max(across, (room?.width ?? 0) / scale)
+    height = Math.max(down, (room?.height ?? 0) / scale)
+  }
+
   function draw() {
     const began = performance.now()
-    width = model.get("across")
-    height = model.get("down")
+    measure()
     colours = model.get("colours")
     for (const name of ["paper", "ink", "quiet", "ring"]) box.style.setProperty(`--${name}`, colours[name])
-    sheets.style.width = `${width}px`
-    sheets.style.height = `${height}px`
-    const rowAt = layOut(), pen = sheet(base), replaced = model.get("replaced"), comparing = model.get("comparing")
+    sheets.style.width = `${width * scale}px`
+    sheets.style.height = `${height * scale}px`
+    picture(sheet(base))
+    tell(model.get("comparing"))
+    point()
+    drawn += 1
+    Object.assign(base.dataset, { drawn, took: (performance.now() - began).toFixed(1), edges: visible.length })
+  }
+
+  // With a canvas's pen, or with one for SVG, which also takes what things are called.
+  function picture(pen) {
+    const rowAt = layOut(), replaced = model.get("replaced"), comparing = model.get("comparing")
     drawRows(pen, rowAt)
     pen.save()
     pen.beginPath()
@@ -171,13 +190,16 @@ function render({ model, el }) {
     drawEdges(pen, replaced, comparing)
     drawNodes(pen, replaced, comparing)
     pen.restore()
-    tell(comparing)
-    point()
-    drawn += 1
-    Object.assign(base.dataset, { drawn, took: (performance.now() - began).toFixed(1), edges: visible.length })
+  }
+
+  function vectors(drawing) {
+    const pen = new Vectors(width * scale, height * scale, scale)
+    drawing(pen)
+    return pen.root
   }
 
   function drawRows(pen, rowAt) {
+    pen.font = `11px ${FONT}`
     pen.textAlign = "right"
     pen.textBaseline = "middle"
     let free = Infinity
@@ -214,7 +236,11 @@ function render({ model, el }) {
       pen.lineWidth = look.kind === "there" ? 1.4 : thickness(look.step)
       pen.setLineDash(DASHES[look.kind])
       pen.beginPath()
-      for (const edge of look.edges) line(pen, edge)
+      for (const edge of look.edges) {
+        pen.about?.("edge", nameOf(edge))
+        line(pen, edge)
+      }
+      pen.about?.()
       pen.stroke()
     }
     pen.globalAlpha = 1
@@ -225,7 +251,9 @@ function render({ model, el }) {
       pen.lineWidth = 1.6
       pen.setLineDash(DASHES.replaced)
       pen.beginPath()
+      pen.about?.("edge", nameOf(edge))
       line(pen, edge)
+      pen.about?.()
       pen.stroke()
       pen.setLineDash([])
       cross(pen, (x0 + x1) / 2, (y0 + y1) / 2, 5, 5)
@@ -248,7 +276,7 @@ function render({ model, el }) {
     pen.textAlign = "center"
     pen.textBaseline = "middle"
     const letters = Math.max(7, Math.min(12 * Math.max(1, view.k), wide / 2.9, high / 1.5))
-    pen.font = `${letters}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`
+    pen.font = `${letters}px ${FONT}`
     for (let node = 0; node < names.length; node++) {
       if (!there(node)) continue
       const score = nodeScores[node], bits = (of.get(node) || []).reduce((all, edge) => all | shown[edge], 0)
@@ -257,6 +285,7 @@ function render({ model, el }) {
       pen.fillStyle = kind === "there" ? colours.paper : `rgb(${fill})`
       pen.strokeStyle = kind === "there" ? colours.quiet : colours.ink
       pen.lineWidth = kind === "both" && comparing ? 2 : 1
+      pen.about?.("node", names[node])
       pen.setLineDash(names[node] in replaced ? DASHES.replaced : DASHES[kind])
       pen.fillRect(x[node] - wide / 2, y[node] - high / 2, wide, high)
       if (hues[node] != null) {
@@ -268,6 +297,7 @@ function render({ model, el }) {
         pen.fillStyle = kind === "there" ? colours.ink : dark(fill) ? "#ffffff" : "#1f2328"
         pen.fillText(labels[node], x[node], y[node] + 0.5, wide - 2)
       }
+      pen.about?.()
       if (names[node] in replaced) {
         pen.setLineDash([])
         cross(pen, x[node], y[node], wide / 2 + 3, high / 2 + 3)
@@ -377,17 +407,24 @@ function render({ model, el }) {
     pen.stroke()
   }
 
-  function point() {
-    const pen = sheet(over), thing = isShown(walked) ? walked : isShown(hovered) ? hovered : null
+  const pointedAt = () => (isShown(walked) ? walked : isShown(hovered) ? hovered : null)
+
+  function rings(pen) {
+    const thing = pointedAt()
     if (isShown(selected)) outlined(pen, selected, 2.5, colours.ring)
     if (thing) outlined(pen, thing, 1.5, colours.ink)
+  }
+
+  function point() {
+    const thing = pointedAt()
+    rings(sheet(over))
     base.dataset.at = thing ? (thing[0] === "node" ? names[thing[1]] : nameOf(thing[1])) : ""
     tip.style.display = thing ? "block" : "none"
     if (!thing) return
     tip.textContent = about(thing)
     const [across, up] = middle(thing)
-    tip.style.left = `${Math.max(0, Math.min(across + 12, width - tip.offsetWidth - 4))}px`
-    tip.style.top = `${Math.max(0, Math.min(up + 12, height - tip.offsetHeight - 4))}px`
+    tip.style.left = `${Math.max(0, Math.min(across * scale + 12, width * scale - tip.offsetWidth - 4))}px`
+    tip.style.top = `${Math.max(0, Math.min(up * scale + 12, height * scale - tip.offsetHeight - 4))}px`
   }
 
   function select(thing) {
@@ -404,7 +441,7 @@ function render({ model, el }) {
 
   function at(event) {
     const area = base.getBoundingClientRect()
-    return [event.clientX - area.left, event.clientY - area.top]
+    return [(event.clientX - area.left) / scale, (event.clientY - area.top) / scale]
   }
 
   function zoom(across, up, times) {
@@ -502,6 +539,8 @@ function render({ model, el }) {
   }
 
   function key(event) {
+    // Escape that makes a panel small again leaves what is selected.
+    if (event.defaultPrevented) return
     const from = isShown(walked) ? walked : isShown(selected) ? selected : null
     const first = [...names.keys()].find(there)
     if (event.key in ARROWS && first !== undefined) {
@@ -570,7 +609,19 @@ function render({ model, el }) {
   network()
   size()
   selected = things.get(model.get("selected")) ?? null
+  measure()
   if (consistent()) draw()
+  // Asked for by what saves and shows pictures around it.
+  base.grow = (given) => {
+    const before = [width, height]
+    room = given
+    measure()
+    // What was moved into sight stays there.
+    view = { ...view, x: (view.x * width) / before[0], y: (view.y * height) / before[1] }
+    if (consistent()) draw()
+  }
+  base.svg = () => vectors(picture)
+  over.svg = () => vectors(rings)
   return () => {
     for (const [name, change] of Object.entries(heardBy)) model.off(`change:${name}`, change)
     box.remove()

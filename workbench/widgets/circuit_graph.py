@@ -45,6 +45,7 @@ CIRCUIT_GRAPH = Widget(
         Trait("across", "int", 760, "Pixels across."),
         Trait("down", "int", 480, "Pixels down."),
     ),
+    before=(Path(__file__).with_name("vectors.js"),),
 )
 
 

@@ -3,6 +3,10 @@
 Its script is one ES module without imports that ends in `export default { render }`. `render({ model, el })` draws into `el`
 and gives back what takes it down; `model` has `get`, `set`, `save_changes`, `on('change:NAME', f)` and `off`, and no more.
 Bytes arrive as a DataView, which need not be aligned: copy them before reading floats.
+
+A canvas may carry functions of its own for the menu of a panel that it stands in: `svg()` gives what is drawn on it as an
+SVG element of the same size, made by the same code with the pen of `vectors.js`, and `grow({ width, height })` draws it anew
+where there are so many pixels for it, until `grow(null)`.
 """
 
 import base64
