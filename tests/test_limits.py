@@ -148,3 +148,24 @@ def test_two_tabs_that_press_stop_at_once_and_one_that_goes_on(tmp_path):
     assert tabs[1].status == "stopped"
     gate.set()
     assert blocked.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "limit", "told"),
+    [
+        ("heads", {"examples": 9}, "pairs=8", "the pairs must be at most 8 on this server; got 9"),
+        ("heads", {"length": 40}, "tokens=100", "longest prompt must be at most 100 on this server; got 160"),
+        ("induction", {"copies": 8}, "tokens=100", "got 200"),
+        ("in_context", {"length": 300}, "tokens=256", "got 300"),
+        ("retrieval", {"lengths": "100,900"}, "tokens=256", "got 900"),
+        ("attention", {"text": "a b c d e f g h"}, "tokens=6", "at most 6 on this server; got"),
+    ],
+)
+def test_sequences_that_a_method_makes_itself_are_bounded_too(monkeypatch, llama, method, params, limit, told):
+    asked = Question("llama", "", method, params=params)
+    asked.check(llama)
+    monkeypatch.setenv("WORKBENCH_LIMITS", limit)
+    with pytest.raises(BadInput, match=told):
+        asked.check(llama)
+    # A page that asks for nothing of its own goes on under any limit.
+    Question("llama", "", method).check(llama)

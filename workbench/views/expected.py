@@ -47,6 +47,7 @@ class Expected(param.Parameterized):
 
         def work(model: Any, job: Job) -> str:
             pairs = asked.pairs(model) if asked.task else None
+            asked.check(model)
             made = forecast(model, pairs, asked.method, asked.params, folder)
             limits().check("cells", made.cells or 0)
             return words(made, free_memory(str(model.cfg.device)))

@@ -15,9 +15,8 @@ from workbench.errors import BadInput, one_of
 _AUTO = ""
 # Prompts that one form may ask for: what is more is a typing error, and every page lists them.
 MOST_PROMPTS = 10_000
-# The largest number of a field, by its name; of all others the last.
-_LARGEST = {"n": MOST_PROMPTS, "examples": MOST_PROMPTS, "prompt": MOST_PROMPTS, "seed": 10**9 - 1}
-_LARGEST_OTHER = 100_000
+# Fields that say how many prompts or sequences are made, or how long.
+_MADE = ("n", "prompt", "prompts", "examples", "length", "copies", "sentences", "needles", "depths", "draws", "objects")
 
 
 @dataclass(frozen=True)
@@ -109,9 +108,9 @@ def _read_number(field: Field, text: str) -> int:
 
 
 def _read_count(field: Field, text: str) -> int:
-    number, largest = _read_number(field, text), _LARGEST.get(field.name, _LARGEST_OTHER)
-    if abs(number) > largest:
-        raise BadInput(f"{field.name} must be at most {largest:,}; got {number:,}.")
+    number = _read_number(field, text)
+    if field.name in _MADE and number > MOST_PROMPTS:
+        raise BadInput(f"{field.name} must be at most {MOST_PROMPTS:,}; got {number:,}.")
     return number
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, whole_numbers
 from workbench.forecasts import remember
 from workbench.jobs import Job, Placed, limits
 from workbench.jobs.placed import DTYPE
@@ -114,6 +114,7 @@ class Question:
         from workbench.methods import METHODS
 
         pairs = self.pairs(model) if self.task else None
+        self.check(model)
         self.check_cells(model, pairs)
         if pairs is None:
             job.say(METHODS[self.method].title)
@@ -126,6 +127,26 @@ class Question:
         job.check()
         job.say(METHODS[self.method].title)
         return self._computed(model, pairs, store)
+
+    def check(self, model: Any) -> None:
+        """Raise BadInput where the sequences that the method makes itself are longer, or more, than the server allows.
+
+        Only those that are asked for: a method's own defaults are always allowed.
+        """
+        from workbench.methods import METHODS
+        from workbench.pairs import encode
+        from workbench.tasks.words import tokenizer_of
+
+        asked = METHODS[self.method].bind(**self.params)
+        for name in ("examples", "prompts", "needles"):
+            if name in self.params:
+                limits().check("pairs", int(asked[name]))
+        if {"length", "copies"} & set(self.params):
+            limits().check("tokens", int(asked["length"]) * int(asked.get("copies", 1)))
+        if "lengths" in self.params:
+            limits().check("tokens", max(whole_numbers("lengths", asked["lengths"], 0, 10**9)))
+        if limits().tokens is not None and self.params.get("text"):
+            limits().check("tokens", len(encode(tokenizer_of(model), str(asked["text"]))))
 
     def check_cells(self, model: Any, pairs: Any) -> None:
         """Raise BadInput where more is patched than the server allows."""
