@@ -13,6 +13,7 @@ from workbench.views.cells import Cell
 from workbench.views.channels import Channels
 from workbench.views.circuits import Circuits
 from workbench.views.expected import COUNTING
+from workbench.views.heads import Heads
 from workbench.views.maps import Maps
 from workbench.views.pairs import OwnPairs
 
@@ -86,6 +87,24 @@ def test_attention_of_a_locked_cell_goes_with_its_prompts(jobs, store, hold):
     assert held.wait(20)
     settle(view)
     assert len(view.attention.prompts) == 4
+    looked = view.attention.scores
+    assert looked is None or looked.origin.task_params["n"] == 4
+
+
+def test_attention_of_other_prompts_is_not_heard(jobs, store, hold):
+    """The open head of the page of heads stays open when its prompts change."""
+    view = opened(Heads(jobs, store, options={"n": 3}, **SET_TO))
+    start, let = hold
+    held = start()
+    view.open((1, 2))
+    assert view.head.attention.live
+    before = view.head.attention._latest._job
+    view.options = {**view.options, "n": 4}
+    assert view.head.attention._latest._job is not before
+    let.set()
+    assert held.wait(20)
+    settle(view)
+    assert view.head.attention.scores.origin.task_params["n"] == 4
 
 
 def test_the_baseline_is_of_the_metric_of_the_maps(jobs, store):

@@ -1,7 +1,6 @@
 """The models in memory: each is loaded once, as many are kept as a budget of memory allows, the one used longest ago goes."""
 
 import gc
-import logging
 import os
 import threading
 from collections import OrderedDict
@@ -12,8 +11,6 @@ from workbench.errors import BadInput
 from workbench.jobs.limits import limits
 from workbench.jobs.placed import Placed
 from workbench.progress import Step, Stopped, listening
-
-log = logging.getLogger(__name__)
 
 # Of the memory that is free, and that models take already.
 SHARE = 0.8
@@ -71,7 +68,7 @@ class Models:
                 loading = self._loading.get(placed.device)
                 new = loading is None or not loading.is_alive()
                 if new:
-                    loading = self._loading[placed.device] = _Loading(placed, self._take_in)
+                    loading = self._loading[placed.device] = _Loading(placed, self._take_in, self._drop)
                 # Who waits for another model's turn keeps none going that nobody waits for.
                 mine = loading.placed == placed
                 loading.waiting += mine
@@ -82,8 +79,6 @@ class Models:
             finally:
                 with self._lock:
                     loading.waiting -= mine
-                    if not loading.is_alive() and self._loading.get(placed.device) is loading:
-                        del self._loading[placed.device]
             if loading.placed == placed and loading.problem is not None and not isinstance(loading.problem, Stopped):
                 raise loading.problem
 
@@ -149,6 +144,12 @@ class Models:
         with self._lock:
             self._loaded[placed] = model
 
+    def _drop(self, loading: "_Loading") -> None:
+        """Keep nothing of a loading that has ended: what ended it may hold the weights."""
+        with self._lock:
+            if self._loading.get(loading.placed.device) is loading:
+                del self._loading[loading.placed.device]
+
     def _check_fits(self, placed: Placed) -> tuple[int, int]:
         """The bytes that loading takes, 0 where not known, and the budget."""
         needed = self._weigh(placed) or 0
@@ -178,9 +179,9 @@ class Models:
 class _Loading(threading.Thread):
     """A model on its way into memory; given up at its next step when nobody waits any longer."""
 
-    def __init__(self, placed: Placed, take_in: Callable[[Placed], None]):
+    def __init__(self, placed: Placed, take_in: Callable[[Placed], None], ended: Callable[["_Loading"], None]):
         super().__init__(name=f"loading {placed.ref}", daemon=True)
-        self.placed, self._take_in = placed, take_in
+        self.placed, self._take_in, self._ended = placed, take_in, ended
         self.waiting, self.step, self.problem = 0, None, None
 
     def run(self) -> None:
@@ -188,13 +189,9 @@ class _Loading(threading.Thread):
             with listening(self._hear):
                 self._take_in(self.placed)
         except BaseException as problem:
-            if not isinstance(problem, (BadInput, Stopped)):
-                log.exception("%s could not be loaded", self.placed.words)
             self.problem = problem
-            # Its frames hold the weights, and those of what it came of.
-            while problem is not None:
-                problem.__traceback__ = None
-                problem = problem.__cause__ or problem.__context__
+        finally:
+            self._ended(self)
 
     def wait(self, hear: Callable[[Step | None], None] | None) -> None:
         while self.is_alive():

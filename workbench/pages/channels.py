@@ -71,7 +71,7 @@ class ChannelsPage(Shell):
         self.anchor = Ruler(sizing_mode="stretch_width", height=1, margin=0)
         return self._framed(
             "Circuit workbench: channels", sidebar,
-            self.ruler, self._buttons(), self.hint_card, self.maps, self.anchor, self.bars.card, self.scale.card,
+            self.ruler, self._buttons(), self.expects, self.hint_card, self.maps, self.anchor, self.bars.card, self.scale.card,
         )  # fmt: skip
 
     def _watch(self) -> None:
@@ -85,6 +85,7 @@ class ChannelsPage(Shell):
         view.pair.param.watch(lambda *_: self._draw_pair(), ["writer", "reader", "component", "known", "status", "prompts"])
         view.pair.param.watch(lambda *_: self.scale.move(), ["alpha", "prompt"])
         view.param.watch(lambda *_: self._draw_pair(), "status")
+        self._watch_expected()
         self._keep_address("slot")
         view.pair.param.watch(lambda *_: self._address(), ["writer", "reader", "component", "alpha", "prompt"])
         self._watch_looks()

@@ -4,7 +4,6 @@ Text that comes from prompts is shown as it stands: panes of HTML get it escaped
 """
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any, ClassVar
 
 import panel as pn
@@ -51,12 +50,11 @@ class CircuitsPage(Shell):
         # Made for the first Circuit: a page that shows none is there the sooner.
         self.cards: CircuitCards | None = None
         self.find = pmui.Button(label="Find circuit", variant="outlined", width=140, margin=(0, 0, 0, 8))
-        self.baseline, self.expects = line(), line()
+        self.baseline = line()
         self.page = self._layout()
         self._watch()
         self._tell_status()
         self._tell_baseline()
-        self._tell_expected()
         self._draw()
 
     def _layout(self) -> pmui.Page:
@@ -100,8 +98,7 @@ class CircuitsPage(Shell):
         self.find.on_click(lambda event: view.find())
         view.param.watch(lambda event: self.find.param.update(disabled=event.new in ("queued", "running")), "status")
         self._watch_status("result")
-        view.expected.param.watch(lambda *_: self._tell_expected(), "said")
-        view.param.watch(lambda *_: self._tell_expected(), ["status", "whole"])
+        self._watch_expected()
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._draw(), ["result", "whole", "task", "method"])
         view.param.watch(lambda *_: self._draw_map(), "size")
@@ -177,13 +174,6 @@ class CircuitsPage(Shell):
         if not self._setting and all(value is not None for value in chosen.values()):
             self.view.attend(**chosen)
             self._draw()
-
-    def _tell_expected(self) -> None:
-        """Say what Run would take, where it would compute something."""
-        view = self.view
-        self.expects.visible = bool(view.expected.said) and view.status not in ("queued", "running") and not view.answered
-        said = escape(f"Run: {view.expected.said}")
-        self.expects.object = f'<span style="font-size:12px;opacity:.75">{said}</span>'
 
     def _tell_baseline(self) -> None:
         found = self.view.baseline

@@ -70,7 +70,8 @@ class HeadsPage(Shell):
         self.map_card = paper(self.map.box)
         self.middle = framed(self.map_card, self.head.column)
         return self._framed(
-            "Circuit workbench: heads", sidebar, self.ruler, self._buttons(), self.baseline, self.hint_card, self.anchor,
+            "Circuit workbench: heads", sidebar, self.ruler, self._buttons(), self.expects,
+            self.baseline, self.hint_card, self.anchor,
             self.table.card, self.grid.card, self.middle,
         )  # fmt: skip
 
@@ -92,6 +93,7 @@ class HeadsPage(Shell):
         looked.param.watch(lambda *_: self._draw_head(), ["scores", "status", "prompt", "prompts", "of"])
         view.head.writes.param.watch(lambda *_: self._draw_head(), ["readout", "status"])
         view.param.watch(lambda *_: self._draw_head(), "status")
+        self._watch_expected()
         self._keep_address("params", "joined", "sort", "descending", "detector", "at_least", "only")
         view.head.param.watch(lambda *_: self._address(), "head")
         looked.param.watch(lambda *_: self._address(), ["prompt", "of"])

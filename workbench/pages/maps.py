@@ -72,7 +72,8 @@ class MapsPage(Shell):
         self.below = self._row(12, self.agreement.card, self.looks.card)
         self.panels = pmui.Column(self.locked, self.row, self.below, margin=0, **WIDE)
         return self._framed(
-            "Circuit workbench: maps", sidebar, self.ruler, self.keys, self._buttons(), self.baseline, self.prompt, self.hint,
+            "Circuit workbench: maps", sidebar, self.ruler, self.keys, self._buttons(), self.expects,
+            self.baseline, self.prompt, self.hint,
             self.panels,
         )  # fmt: skip
 
@@ -92,6 +93,7 @@ class MapsPage(Shell):
         view.attention.param.watch(lambda *_: self._draw_looks(), ["scores", "status", "about"])
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._set_chooser(), ["prompts", "options", "kind", "exact"])
+        self._watch_expected()
         self._keep_address("kind", "params", "exact", "prompt", "pair", "cell")
         self._watch_looks()
 

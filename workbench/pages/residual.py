@@ -70,7 +70,8 @@ class ResidualPage(Shell):
         )  # fmt: skip
         self.panels = pmui.Column(self.cell, self.part, *self.parts.values(), margin=0, **WIDE)
         return self._framed(
-            "Circuit workbench: residual stream", sidebar, self.ruler, self.keys, self._buttons(), self.baseline, chooser,
+            "Circuit workbench: residual stream", sidebar, self.ruler, self.keys, self._buttons(), self.expects,
+            self.baseline, chooser,
             self.hint, self.panels,
         )  # fmt: skip
 
@@ -91,6 +92,7 @@ class ResidualPage(Shell):
         view.attention.param.watch(lambda *_: self._draw_head(), ["scores", "status"])
         view.param.watch(lambda *_: self._tell_baseline(), "baseline")
         view.param.watch(lambda *_: self._set_chooser(), ["prompt", "prompts", "of", "options"])
+        self._watch_expected()
         self._keep_address("prompt", "of", "part", "points", "norm", "cosine", "lens", "shares", "layer", "pos", "head")
         self._watch_looks()
 

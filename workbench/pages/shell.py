@@ -12,7 +12,7 @@ from panel.io.callbacks import PeriodicCallback
 from panel.util import edit_readonly
 
 from workbench.errors import BadInput
-from workbench.jobs import JOBS
+from workbench.jobs import JOBS, LIVE
 from workbench.pages import palettes
 from workbench.pages.header import Header
 from workbench.pages.in_turn import take_turns
@@ -70,7 +70,7 @@ class Shell:
         self.run = pmui.Button(label=run, color="primary", variant="contained", icon="play_arrow", width=width, margin=0)
         self.stop = pmui.Button(label="Stop", color="error", variant="outlined", icon="stop", width=110, margin=0)
         self.bar = pmui.LinearProgress(value=0, sizing_mode="stretch_width", margin=(6, 0, 2, 0), visible=False)
-        self.says = line()
+        self.says, self.expects = line(), line()
         self.ruler = Ruler(sizing_mode="stretch_width", height=1, margin=0)
         self.ruler.param.watch(lambda event: event.old or pn.state.onload(lambda: self._give_way(event.new)), "pixels")
 
@@ -194,6 +194,17 @@ class Shell:
         else:
             self.bar.param.update(value=round(100 * view.progress), variant="determinate")
         self.says.object = f'<span style="font-size:13px">{escape(self._status())}</span>'
+
+    def _watch_expected(self) -> None:
+        """Say beside the button what it takes, where it would compute something."""
+        self.view.expected.param.watch(lambda *_: self._tell_expected(), "said")
+        self.view.param.watch(lambda *_: self._tell_expected(), "status")
+        self._tell_expected()
+
+    def _tell_expected(self) -> None:
+        said = self.view.expected.said
+        self.expects.visible = bool(said) and self.view.status not in LIVE
+        self.expects.object = f'<span style="font-size:12px;opacity:.75">{escape(f"{self.run.label}: {said}")}</span>'
 
     def _keep_address(self, *more: str) -> None:
         """Write the address anew whenever the page is set to something else, or anything `more` of its view changes."""

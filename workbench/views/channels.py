@@ -12,10 +12,11 @@ from workbench.errors import BadInput
 from workbench.jobs import JOBS, LIVE, Job, Jobs
 from workbench.result import Scores, canonical
 from workbench.store import Store
-from workbench.views.asking import Asking
+from workbench.views.asking import ASKED
 from workbench.views.code import code_of
 from workbench.views.composed import Head, by_layer, cell_at, check, heads_of
 from workbench.views.composed import between as between_heads
+from workbench.views.expected import Expecting
 from workbench.views.fields import method_fields
 from workbench.views.pair import Known, Pair
 from workbench.views.question import Question
@@ -25,7 +26,7 @@ from workbench.views.working import IDLE
 SLOTS = ("q", "k", "v")
 
 
-class Channels(Asking):
+class Channels(Expecting):
     """State of the channels page."""
 
     slot = param.Selector(default="q", objects=list(SLOTS), doc="What later heads read through.")
@@ -41,7 +42,12 @@ class Channels(Asking):
         self.pair = Pair(jobs, self.tell)
         self._was: tuple[str, ...] = ()
         self._set()
-        self.param.watch(lambda *events: self._set(), ["model", "dtype", "device", "task", "options", "rows", "slot"])
+        self.param.watch(lambda *events: self._set(), [*ASKED, "slot"])
+        self._expect(self.jobs, self.store, "slot", "channels")
+
+    def unanswered(self) -> list[Question]:
+        """What 'Find channels' would compute."""
+        return [self.question()] if self.channels is None else []
 
     def question(self) -> Question:
         """What 'Find channels' would ask.
@@ -77,7 +83,7 @@ class Channels(Asking):
     @property
     def live(self) -> bool:
         """Whether anything waits or runs, so that `refresh` has work."""
-        return self._job is not None or self.pair.live
+        return self._job is not None or self.pair.live or self.expected.live
 
     def _set(self) -> None:
         """Something else is asked about: show what is stored of it, and nothing of what was asked before."""
@@ -155,6 +161,7 @@ class Channels(Asking):
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""
         self.pair.refresh()
+        self.expected.refresh()
         if self._job is None or self._job.version == self._seen:
             return
         job = self._job.state()

@@ -14,11 +14,11 @@ from workbench.jobs.placed import DTYPE
 from workbench.models.revisions import several
 from workbench.result import Circuit, Origin, Result
 from workbench.store import Store
-from workbench.views.asking import ASKED, kept
+from workbench.views.asking import kept
 from workbench.views.attention import Attention
 from workbench.views.circuit_size import CircuitSize
 from workbench.views.compared import Compared
-from workbench.views.expected import Expected
+from workbench.views.expected import Expecting
 from workbench.views.fields import Field, method_fields
 from workbench.views.live import Live
 from workbench.views.picking import Picking
@@ -30,7 +30,7 @@ from workbench.views.working import IDLE, stamped
 ENOUGH = 16
 
 
-class Circuits(Picking):
+class Circuits(Picking, Expecting):
     """State of the circuits page."""
 
     method = param.String(default="patch", doc="Id of a method.")
@@ -45,22 +45,15 @@ class Circuits(Picking):
         super().__init__(**state)
         self.jobs, self.store = jobs, store or Store()
         self.attention, self.ablation, self.compared = Attention(jobs), Live(jobs), Compared(self.store)
-        self.expected = Expected(jobs, self.store)
         self._question: Question | None = None
         self._sizes: CircuitSize | None = None
         self.method_changed()
         self.list_stored()
-        self.param.watch(lambda *_: self._expect(), [*ASKED, "method", "params", "status", "whole"])
-        self._expect()
+        self._expect(jobs, self.store, "method", "params", "whole")
 
-    def _expect(self) -> None:
-        """Say what Run would take, where it would compute anything."""
-        if self.status in ("queued", "running"):
-            return
-        try:
-            self.expected.ask_about(None if self.answered else self.question())
-        except BadInput:
-            self.expected.ask_about(None)
+    def unanswered(self) -> list[Question]:
+        """What Run would compute: nothing where what is shown answers the form."""
+        return [] if self.answered else [self.question()]
 
     @property
     def method_fields(self) -> dict[str, Field]:

@@ -1,13 +1,17 @@
 """What Run will take, beside the button: asked of a job once the model is loaded, and said in a few words."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import param
 
+from workbench.errors import BadInput
 from workbench.forecasts import Forecast, forecast
-from workbench.jobs import Job, Jobs, limits
+from workbench.jobs import LIVE, Job, Jobs, limits
 from workbench.models.memory import free_memory, gigabytes
 from workbench.store import Store
+from workbench.views.asking import ASKED, Asking
 from workbench.views.latest import Latest
 from workbench.views.question import Question
 
@@ -30,29 +34,34 @@ class Expected(param.Parameterized):
         """Whether a job of this panel waits or runs."""
         return self._latest.live
 
-    def ask_about(self, asked: Question | None) -> None:
-        """Say what a question takes; no model is loaded for it."""
-        if asked is None:
+    def ask_about(self, *asked: Question) -> None:
+        """Say what questions to one model take together; no model is loaded for them."""
+        if not asked:
             self._latest.drop()
             self.param.update(said="")
             self._of = ""
             return
-        if asked.placed not in self._jobs.models:
+        placed, key = asked[0].placed, " ".join(one.key for one in asked)
+        if placed not in self._jobs.models:
             self._latest.drop()
             self.said, self._of = UNLOADED, ""
             return
-        if asked.key == self._of:
+        if key == self._of:
             return
-        self._of, folder = asked.key, self._store.folder
+        self._of, folder = key, self._store.folder
 
         def work(model: Any, job: Job) -> str:
-            pairs = asked.pairs(model) if asked.task else None
-            asked.check(model)
-            made = forecast(model, pairs, asked.method, asked.params, folder)
-            limits().check("cells", made.cells or 0)
-            return words(made, free_memory(str(model.cfg.device)))
+            made, pairs = [], {}
+            for one in asked:
+                job.check()
+                if one.pairs_key not in pairs:
+                    pairs[one.pairs_key] = one.pairs(model) if one.task else None
+                one.check(model)
+                made.append(forecast(model, pairs[one.pairs_key], one.method, one.params, folder))
+                limits().check("cells", made[-1].cells or 0)
+            return words(together(made), free_memory(str(model.cfg.device)))
 
-        known = self._latest.ask(asked.placed, f"forecast {asked.key}", work)
+        known = self._latest.ask(placed, f"forecast {key}", work)
         if known is not None:
             self.said = known
         else:
@@ -69,6 +78,48 @@ class Expected(param.Parameterized):
         elif job.status in ("failed", "stopped"):
             # Without a message it was stopped: its model had been put out of memory before its turn came.
             self.said, self._of = job.message or UNLOADED, ""
+
+
+class Expecting(Asking):
+    """A page that says what its button takes, before it is pressed."""
+
+    expected: Expected
+
+    def unanswered(self) -> Sequence[Question]:
+        """What the button would compute.
+
+        Raises:
+            BadInput: When a setting is out of its range.
+        """
+        raise NotImplementedError
+
+    def _expect(self, jobs: Jobs, store: Store, *changing: str) -> None:
+        """Say it now, and whenever the page is set to something else or one of these parameters changes."""
+        self.expected = Expected(jobs, store)
+        self.param.watch(lambda *_: self._ask_expected(), [*ASKED, "status", *changing])
+        self._ask_expected()
+
+    def _ask_expected(self) -> None:
+        if self.status in LIVE:
+            return
+        try:
+            self.expected.ask_about(*self.unanswered())
+        except BadInput:
+            self.expected.ask_about()
+
+
+def together(found: Sequence[Forecast]) -> Forecast:
+    """The forecast of several runs, one after the other: all seconds and cells, the memory of the largest."""
+    longest = max(found, key=lambda one: one.seconds or 0)
+    return replace(
+        longest,
+        seconds=sum(one.seconds or 0 for one in found),
+        held=max((one.held for one in found if one.held is not None), default=None),
+        cells=sum(one.cells or 0 for one in found) or None,
+        before=all(one.before for one in found),
+        at_most=any(one.at_most for one in found),
+        passes=sum(one.passes for one in found),
+    )
 
 
 def words(found: Forecast, free: int | float) -> str:

@@ -15,7 +15,9 @@ from workbench.plots.hues import counted
 from workbench.result import Result, Scores
 from workbench.store import Store
 from workbench.views.arranged import FIRST, Arranged
+from workbench.views.asking import ASKED
 from workbench.views.composed import Head, cell_at
+from workbench.views.expected import Expecting
 from workbench.views.fields import Field, method_fields
 from workbench.views.head import OpenHead
 from workbench.views.heads_columns import JOINED
@@ -28,7 +30,7 @@ from workbench.views.stored import answers
 HEADS = "heads"
 
 
-class Heads(StopsSeveral, Arranged):
+class Heads(StopsSeveral, Arranged, Expecting):
     """State of the page of heads."""
 
     params = param.Dict(default={}, doc="The parameters of `heads`, by name.")
@@ -43,9 +45,15 @@ class Heads(StopsSeveral, Arranged):
         self._several = Several(jobs)
         self._asked: dict[str, Question] = {}
         self._set()
-        self.param.watch(lambda *_: self._set(), ["model", "dtype", "device", "task", "options", "rows", "params"])
+        self.param.watch(lambda *_: self._set(), [*ASKED, "params"])
         self.param.watch(lambda *_: self._join(), "joined")
         self.grid.tie(self)
+        self._expect(self.jobs, self.store, "params", "joined", "results")
+
+    def unanswered(self) -> list[Question]:
+        """What 'Find heads' would compute."""
+        asked = {method: self.question(method) for method in (HEADS, *self.joined)}
+        return [one for method, one in asked.items() if method not in self.results]
 
     @property
     def method_fields(self) -> dict[str, Field]:
@@ -55,7 +63,7 @@ class Heads(StopsSeveral, Arranged):
     @property
     def live(self) -> bool:
         """Whether anything waits or runs, so that `refresh` has work."""
-        return bool(self._several) or self.head.live or self.grid.live
+        return bool(self._several) or self.head.live or self.grid.live or self.expected.live
 
     @property
     def baseline(self) -> Scores | None:
@@ -137,6 +145,7 @@ class Heads(StopsSeveral, Arranged):
         """Take over how far the jobs are; called from the page's own thread."""
         self.head.refresh()
         self.grid.refresh()
+        self.expected.refresh()
         if not self._several:
             return
         states = self._several.states()

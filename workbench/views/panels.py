@@ -12,14 +12,15 @@ from workbench.errors import BadInput
 from workbench.jobs import JOBS, LIVE, Jobs
 from workbench.result import Result
 from workbench.store import Store
-from workbench.views.asking import ASKED, Asking
+from workbench.views.asking import ASKED
 from workbench.views.attention import Attention
+from workbench.views.expected import Expecting
 from workbench.views.question import CUSTOM, Question, baseline_of
 from workbench.views.several import Several, StopsSeveral
 from workbench.views.stored import answers
 
 
-class Panels(StopsSeveral, Asking):
+class Panels(StopsSeveral, Expecting):
     """State that these pages share.
 
     A page names its `panels` in the order in which they are asked, what it is asked by in `asked_by`, and gives `questions`.
@@ -47,6 +48,7 @@ class Panels(StopsSeveral, Asking):
         self._ready()
         self._set()
         self.param.watch(lambda *_: self._set(), [*ASKED, *self.asked_by])
+        self._expect(self.jobs, self.store, "results", *self.asked_by)
 
     def _ready(self) -> None:
         """What a page needs before it is set for the first time."""
@@ -64,10 +66,14 @@ class Panels(StopsSeveral, Asking):
         """Why some panels do not apply to what is set."""
         return {}
 
+    def unanswered(self) -> list[Question]:
+        """What the button would compute."""
+        return [one for panel, one in self.questions().items() if panel not in self.results]
+
     @property
     def live(self) -> bool:
         """Whether anything waits or runs, so that `refresh` has work."""
-        return bool(self._several) or self.attention.live
+        return bool(self._several) or self.attention.live or self.expected.live
 
     def waits(self, panel: str) -> bool:
         """Whether the job of a panel waits or runs."""
@@ -142,6 +148,7 @@ class Panels(StopsSeveral, Asking):
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""
         self.attention.refresh()
+        self.expected.refresh()
         if not self._several:
             return
         states = self._several.states()

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.errors import BadInput
 from workbench.jobs.placed import DTYPE
 from workbench.result import Origin, Result, canonical
 from workbench.store import Store
@@ -59,10 +58,7 @@ def _told_by_name(asked: Question) -> bool:
     from workbench.models import CATALOGUE, own_refs
     from workbench.models.revisions import parted
 
-    try:
-        return asked.task != CUSTOM and parted(asked.model)[0] in (*CATALOGUE, *own_refs())
-    except BadInput:
-        return False
+    return asked.task != CUSTOM and parted(asked.model)[0] in (*CATALOGUE, *own_refs())
 
 
 def _wanted(asked: Question) -> str:
