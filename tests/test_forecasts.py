@@ -5,17 +5,22 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import toy_pairs
+from tests.views.conftest import settle
 from workbench import sweep
 from workbench.errors import BadInput
-from workbench.forecasts import TIMES, forecast, paced, recalled, remember
+from workbench.forecasts import TIMES, Forecast, forecast, paced, recalled, remember
 from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
 from workbench.plans import planned
 from workbench.store import Store
 from workbench.tasks import TASKS
+from workbench.views.channels import Channels
 from workbench.views.circuits import Circuits
-from workbench.views.expected import UNLOADED, duration, words
+from workbench.views.expected import UNLOADED, duration, together, words
+from workbench.views.heads import Heads
+from workbench.views.maps import Maps
 from workbench.views.question import Question
+from workbench.views.residual import Residual
 
 
 def passes(model, run):
@@ -165,3 +170,51 @@ def test_fewer_at_once_where_memory_is_short(llama, monkeypatch):
     fewer = planned(llama, pairs, "edge_patch", {})
     assert fewer.at_once < whole["edge_patch"].at_once
     assert fewer.held < whole["edge_patch"].held
+
+
+def test_several_runs_take_the_time_of_all_and_the_memory_of_the_largest():
+    one = Forecast(seconds=2.0, held=100, cells=4, at_once=2, of="cells", passes=6)
+    other = Forecast(seconds=10.0, held=50, cells=None, at_most=True, at_once=8, of="prompts", passes=3)
+    both = together([one, other])
+    assert (both.seconds, both.held, both.cells, both.passes) == (12.0, 100, 4, 9)
+    assert both.at_most
+    assert not both.before
+    assert both.at_once is None, "each has its own"
+    assert together([one]) == one
+    assert together([Forecast(), Forecast()]).held is None
+
+
+@pytest.mark.parametrize(
+    ("name", "view", "press", "said"),
+    [
+        ("maps", Maps, "show", "; 8 cells."),
+        ("residual", Residual, "show", ""),
+        ("heads", Heads, "find", ""),
+        ("channels", Channels, "find", ""),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_every_page_says_what_its_button_takes_until_it_is_there(name, view, press, said, tmp_path):
+    from importlib import import_module
+
+    jobs, module = Jobs(Models()), import_module(f"workbench.pages.{name}")
+    made = view(jobs, Store(tmp_path), model="tiny:repeat", task="repeated_tokens", options={"n": 3})
+    page = next(one for key, one in vars(module).items() if key.endswith("Page") and one.__module__ == module.__name__)(made)
+    if name == "heads":
+        # The model's context is short.
+        made.params = {**made.params, "length": 8}
+    assert made.expected.said == UNLOADED
+    assert page.expects.visible
+    jobs.models.take("tiny:repeat")
+    made.options = {**made.options, "n": 4}
+    settle(made)
+    assert said in made.expected.said
+    assert made.expected.said not in (UNLOADED, "")
+    assert made.expected.said.partition(" ")[0] in page.expects.object
+    getattr(made, press)()
+    if made.status in ("queued", "running"):
+        assert not page.expects.visible
+    settle(made, 120)
+    assert made.status == "done"
+    assert made.expected.said == ""
+    assert not page.expects.visible

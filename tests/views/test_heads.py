@@ -102,7 +102,7 @@ def test_the_open_head_links_to_its_attention_and_to_its_cell_of_the_circuits_pa
 
 def test_what_is_switched_on_before_comes_with_find(view):
     view.joined = ["dla", "atp"]
-    assert not view.live
+    assert not view._several
     found(view)
     assert {"dla", "atp"} <= set(view.table.columns)
 

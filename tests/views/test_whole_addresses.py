@@ -87,7 +87,7 @@ def test_a_page_whose_tab_was_closed_goes_on_where_its_address_is_opened(view, r
     assert set(again.results) == set(again.questions())
     idle = opened(view(Jobs(models), Store(tmp_path / "other")))
     reads.restore(idle, reads.written(first))
-    assert not idle.live, "what nobody computes is not begun by an address"
+    assert not idle._several, "what nobody computes is not begun by an address"
     settle(first)
 
 

@@ -1,7 +1,6 @@
 """What Run will take, beside the button: asked of a job once the model is loaded, and said in a few words."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import param
@@ -110,10 +109,10 @@ class Expecting(Asking):
 
 def together(found: Sequence[Forecast]) -> Forecast:
     """The forecast of several runs, one after the other: all seconds and cells, the memory of the largest."""
-    longest = max(found, key=lambda one: one.seconds or 0)
-    return replace(
-        longest,
-        seconds=sum(one.seconds or 0 for one in found),
+    if len(found) == 1:
+        return found[0]
+    return Forecast(
+        seconds=sum((one.seconds or 0.0 for one in found), 0.0),
         held=max((one.held for one in found if one.held is not None), default=None),
         cells=sum(one.cells or 0 for one in found) or None,
         before=all(one.before for one in found),
