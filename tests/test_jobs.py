@@ -406,6 +406,41 @@ def test_one_session_waits_with_no_more_jobs_than_the_server_allows(jobs, monkey
     assert jobs.submit("a", "4", gate, owner="one").wait(SOON)
 
 
+def test_stop_comes_between_two_layers_on_the_way_back(llama):
+    import torch
+
+    jobs, asked, passed = Jobs(Models(lambda ref: llama)), threading.Event(), []
+
+    def work(model, job):
+        def wait(gradient):
+            asked.set()
+            time.sleep(0.2)
+
+        def watch(at):
+            def hear(block, given, out):
+                last = at == len(model.blocks) - 1
+                out = out[0] if isinstance(out, tuple) else out
+                out.register_hook(wait if last else lambda gradient: passed.append(at))
+
+            return hear
+
+        held = [block.register_forward_hook(watch(at)) for at, block in enumerate(model.blocks)]
+        embedded = model.embed.register_forward_hook(lambda embed, given, out: out.detach().requires_grad_())
+        try:
+            with torch.enable_grad():
+                model(torch.arange(5)[None]).sum().backward()
+        finally:
+            for handle in (*held, embedded):
+                handle.remove()
+
+    job = jobs.submit("llama", "k", work)
+    assert asked.wait(SOON)
+    job.stop()
+    assert job.wait(SOON)
+    assert job.status == "stopped"
+    assert 0 not in passed, "no further than one layer"
+
+
 def test_stop_comes_between_two_layers_of_one_batch(llama):
     import torch
 

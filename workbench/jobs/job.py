@@ -202,8 +202,15 @@ class Job(param.Parameterized):
 
 @contextmanager
 def _asking(model: Any, check: Callable[[], None]) -> Iterator[None]:
-    """Context in which every layer of the model asks first whether to stop: a batch may last for seconds."""
-    held = [block.register_forward_pre_hook(lambda *_: check()) for block in getattr(model, "blocks", ())]
+    """Context in which every layer of the model asks first whether to stop, forward and back: a batch may last for seconds."""
+
+    def ask(block: Any, given: tuple[Any, ...]) -> None:
+        check()
+        for one in given:
+            if getattr(one, "requires_grad", False):
+                one.register_hook(lambda gradient: check())
+
+    held = [block.register_forward_pre_hook(ask) for block in getattr(model, "blocks", ())]
     try:
         yield
     finally:
