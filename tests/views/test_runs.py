@@ -185,3 +185,19 @@ def test_the_front_page_has_a_card_per_page_with_its_first_result(store, pages):
     assert told["Results stored"].startswith("3 (")
     assert "torch" in told
     assert all(about for _, about in PAGES.values())
+
+
+def test_a_job_that_an_open_page_waits_for_is_stopped_when_asked_twice(view):
+    let = threading.Event()
+    job = view.jobs.submit("tiny:repeat", "run 1", lambda model, job: let.wait(20) and SCORES, "Held", owner="another")
+    alone = view.jobs.submit("tiny:repeat", "run 2", lambda model, job: SCORES, "Held", owner="gone")
+    alone.forget("gone")
+    view.stop_job("run 2")
+    assert alone.status == "stopped", "nobody waits for it: its tab was closed"
+    view.stop_job("run 1")
+    assert not job.stopping
+    assert "Press Stop once more" in view.told[-1].text
+    view.stop_job("run 1")
+    assert job.stopping
+    let.set()
+    assert job.wait(20)

@@ -139,12 +139,14 @@ def test_own_pairs_in_the_form_must_be_those_of_the_result_shown(jobs, store, mo
     settle(first)
     other = opened(Circuits(jobs, store, model=ref, task="custom", rows=ELSE, method="dla"))
     other.open(first.key)
+    assert not other.answered
     other.choose(Cell(1, 2))
     settle(other)
     assert other.attention.scores is None
     assert "your pairs must be those that the result shown" in other.attention.status
     other.rows = ROWS
     other.open(first.key)
+    assert other.answered
     other.choose(Cell(1, 2))
     settle(other)
     assert other.attention.scores is not None

@@ -164,3 +164,29 @@ def test_a_checkpoint_that_is_none_leaves_nothing_of_another_model(page, ref, mo
     form.show()
     form.model.value = "gpt2"
     assert made.model == "gpt2", "the form goes on"
+
+
+@pytest.mark.parametrize(("view", "reads"), [(Maps, maps_address), (Residual, residual_address)], ids=["maps", "residual"])
+def test_what_was_computed_of_own_pairs_is_there_again_without_the_model(view, reads, models, tmp_path):
+    from workbench.tasks import TASKS
+    from workbench.views.pairs_table import lines_of, written
+
+    store, model = Store(tmp_path), models.take("tiny:repeat")
+    pairs = TASKS["repeated_tokens"](model, n=2)
+    texts = [["".join(words) for words in each] for each in (pairs.clean_strings, pairs.corrupt_strings)]
+    say = [[model.tokenizer.decode(ids) for ids in each] for each in (pairs.right, pairs.wrong)]
+    rows = [dict(zip(("clean", "corrupt", "right", "wrong"), row, strict=True)) for row in zip(*texts, *say, strict=True)]
+    first = opened(view(Jobs(models), store, model="tiny:repeat", task="custom", rows=written(lines_of(rows))))
+    first.show()
+    settle(first)
+    assert first.status == "done", [one.text for one in first.told]
+    again = opened(view(Jobs(Models(refuse)), store))
+    reads.restore(again, reads.written(first))
+    assert set(again.results) == set(first.results) != set()
+    assert {one.origin.key for one in again.results.values()} == {one.origin.key for one in first.results.values()}
+    # Other pairs, or a result that was made otherwise, are no answer.
+    other = opened(view(Jobs(Models(refuse)), store, model="tiny:repeat", task="custom", rows=written(lines_of(rows[:1]))))
+    assert not other.results
+    for entry in store.list():
+        store.delete(entry.key)
+    assert not opened(view(Jobs(Models(refuse)), store, model="tiny:repeat", task="custom", rows=first.rows)).results

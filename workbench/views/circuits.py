@@ -14,6 +14,7 @@ from workbench.jobs.placed import DTYPE
 from workbench.models.revisions import several
 from workbench.result import Circuit, Origin, Result
 from workbench.store import Store
+from workbench.store.asked import noted
 from workbench.views.asking import kept
 from workbench.views.attention import Attention
 from workbench.views.circuit_size import CircuitSize
@@ -86,7 +87,8 @@ class Circuits(Picking, Expecting):
             return False
         try:
             asked = self.question()
-            return alike(shown, asked) and made_as_now(result.origin, asked)
+            own = asked.task == CUSTOM and noted(self.store.folder, asked.key) == result.origin.key
+            return (own or alike(shown, asked)) and made_as_now(result.origin, asked)
         except BadInput:
             return False
 

@@ -14,6 +14,7 @@ from workbench.jobs import Job, Placed, limits
 from workbench.jobs.placed import DTYPE
 from workbench.result import Origin, Result, Scores, canonical
 from workbench.store import Store
+from workbench.store.asked import note
 from workbench.views.fields import task_fields
 from workbench.views.opened import opened
 
@@ -162,6 +163,8 @@ class Question:
         new = METHODS[self.method].origin(model, pairs, **self.params).key not in store
         start = time.monotonic()
         found = store.compute(METHODS[self.method], model, pairs, **self.params)
+        if self.task == CUSTOM and found.origin is not None:
+            note(store.folder, self.key, found.origin.key)
         if new:
             remember(store.folder, model, pairs, self.method, self.params, time.monotonic() - start)
         return found

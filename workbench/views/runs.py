@@ -34,6 +34,8 @@ class Runs(Working):
         super().__init__(**state)
         self.jobs, self.store = jobs, store or Store()
         self._aside: dict[str, bytes] = {}
+        # The job whose Stop was pressed once.
+        self._doubted = ""
         self.list_stored()
         self.refresh()
 
@@ -138,9 +140,12 @@ class Runs(Working):
         return "runs.zip", zipped(files)
 
     def stop_job(self, key: str) -> None:
-        """Stop a job for everyone; what it finished is kept."""
+        """Stop a job for everyone; what it finished is kept. One that an open page waits for is stopped when asked twice."""
         job = self.jobs.running(key)
-        if job is not None:
+        if job is not None and job.wanted and key != self._doubted:
+            self._doubted = key
+            self.tell("warning", "A page that is open waits for this job. Press Stop once more to stop it there too.")
+        elif job is not None:
             job.stop()
         self.refresh()
 

@@ -6,6 +6,7 @@ from typing import Any
 from workbench.jobs.placed import DTYPE
 from workbench.result import Origin, Result, canonical
 from workbench.store import Store
+from workbench.store.asked import noted
 from workbench.views.asking import kept
 from workbench.views.fields import task_fields
 from workbench.views.opened import opened
@@ -15,9 +16,10 @@ from workbench.views.question import CUSTOM, Question
 def answers(store: Store, asked: Mapping[str, Question]) -> dict[str, Result]:
     """The stored answers of some questions, by name.
 
-    None is found where the name of the model does not say which weights, nor for the user's own pairs: what these are is
-    known only with the model. A question with no task is one to the weights alone.
+    None is found where the name of the model does not say which weights. A question with no task is one to the weights alone;
+    of one about the user's own pairs it was noted which result answers it.
     """
+    own = {name: result for name, one in asked.items() if (result := _own(store, one)) is not None}
     wanted = {_wanted(one): name for name, one in asked.items() if _told_by_name(one)}
     found: dict[str, str] = {}
     for entry in store.list() if wanted else ():
@@ -29,13 +31,13 @@ def answers(store: Store, asked: Mapping[str, Question]) -> dict[str, Result]:
         if name is not None and name not in found:
             found[name] = entry.key
     read = {name: opened(store, key) for name, key in found.items()}
-    return {name: result for name, result in read.items() if result is not None}
+    return own | {name: result for name, result in read.items() if result is not None}
 
 
 def alike(one: Question, other: Question) -> bool:
     """Whether two questions have one answer: what the one leaves at its default the other may say.
 
-    The user's own pairs are not stored as text, so that those of a stored result are never known to be the same.
+    Of a stored result about the user's own pairs it is not known here; see `noted`.
 
     Raises:
         BadInput: When one asks a method for what it does not have.
@@ -54,11 +56,24 @@ def made_as_now(origin: Origin, asked: Question) -> bool:
     return _bare(origin.versions) == versions() and origin.device == (asked.device or devices()[0])
 
 
+def _own(store: Store, asked: Question) -> Result | None:
+    """The stored answer about the user's own pairs, where it is there and made as it would be now."""
+    key = noted(store.folder, asked.key) if asked.task == CUSTOM and _named(asked) else ""
+    result = opened(store, key) if key and key in store else None
+    sure = result is not None and result.origin is not None and result.origin.method == asked.method
+    return result if sure and made_as_now(result.origin, asked) else None
+
+
 def _told_by_name(asked: Question) -> bool:
+    return asked.task != CUSTOM and _named(asked)
+
+
+def _named(asked: Question) -> bool:
+    """Whether the name of the model says which weights."""
     from workbench.models import CATALOGUE, own_refs
     from workbench.models.revisions import parted
 
-    return asked.task != CUSTOM and parted(asked.model)[0] in (*CATALOGUE, *own_refs())
+    return parted(asked.model)[0] in (*CATALOGUE, *own_refs())
 
 
 def _wanted(asked: Question) -> str:
