@@ -101,7 +101,7 @@ def test_typing_marks_what_is_wrong_and_one_click_mends_it(tab, url, views):
     tab.get_by_label("wrong 1", exact=True).wait_for(timeout=EXPECT)
     assert views[-1].rows == views[-2].rows
     tab.goto(f"{url}?rows={'0' * 16}&task=custom")
-    tab.get_by_text("rows must name pairs that this server keeps").wait_for(timeout=EXPECT)
+    tab.get_by_text("rows must name a text that this server keeps").wait_for(timeout=EXPECT)
 
 
 @pytest.mark.slow

@@ -251,7 +251,7 @@ def test_a_kept_text_that_was_changed_is_refused(tmp_path):
     key = keep_text(tmp_path, ROWS)
     assert keep_text(tmp_path, ROWS) == key
     (tmp_path / "texts" / f"{key}.txt").write_text("clean,corrupt,right,wrong\nx,y,z,w\n")
-    with pytest.raises(ValueError, match="rows must name pairs that this server keeps"):
+    with pytest.raises(ValueError, match="rows must name a text that this server keeps"):
         kept_text(tmp_path, key)
 
 

@@ -10,9 +10,10 @@ from tests.views.test_edited_addresses import PAGES
 from workbench.jobs import Jobs, Models
 from workbench.pages.circuits import CircuitsPage
 from workbench.store import Store
-from workbench.views import address, links, maps_address, residual_address
+from workbench.views import address, links, looks_address, maps_address, residual_address
 from workbench.views.cells import Cell
 from workbench.views.circuits import Circuits
+from workbench.views.looks import Looks
 from workbench.views.maps import Maps
 from workbench.views.query import setting
 from workbench.views.residual import Residual
@@ -190,3 +191,16 @@ def test_what_was_computed_of_own_pairs_is_there_again_without_the_model(view, r
     for entry in store.list():
         store.delete(entry.key)
     assert not opened(view(Jobs(Models(refuse)), store, model="tiny:repeat", task="custom", rows=first.rows)).results
+
+
+def test_a_long_text_comes_back(tmp_path):
+    store, text = Store(tmp_path), "héllo <b>wörld</b> " * 300
+    first = opened(Looks(Jobs(Models(refuse)), store, source="text", text=text, model="gpt2"))
+    said = looks_address.written(first)
+    assert sum(map(len, said.values())) < 200
+    again = opened(Looks(Jobs(Models(refuse)), store))
+    looks_address.restore(again, said)
+    assert again.told == []
+    assert (again.source, again.text) == ("text", text)
+    looks_address.restore(again, {**said, "kept": "f" * 16})
+    assert "kept must name a text that this server keeps" in again.told[-1].text

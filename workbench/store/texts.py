@@ -43,18 +43,22 @@ def keep_text(folder: Path, text: str) -> str:
     return key
 
 
-def kept_text(folder: Path, key: str) -> str:
+def kept_text(folder: Path, key: str, what: str = "rows") -> str:
     """The text kept under a key.
 
+    Args:
+        folder: Where the results lie.
+        key: What `keep_text` gave.
+        what: What the key is called where it was read.
     Raises:
         BadInput: When the key is none, or no text is kept under it whole.
     """
     if not _KEY.fullmatch(key):
-        raise BadInput(f"rows must be 16 of the digits 0-9 and a-f; got {key[:40]!r}.")
+        raise BadInput(f"{what} must be 16 of the digits 0-9 and a-f; got {key[:40]!r}.")
     try:
         text = (folder / "texts" / f"{key}.txt").read_bytes().decode("utf-8", "surrogatepass")
     except (OSError, UnicodeDecodeError):
         text = None
     if text is None or text_key(text) != key:
-        raise BadInput(f"rows must name pairs that this server keeps; got {key!r}. Paste or upload them again.")
+        raise BadInput(f"{what} must name a text that this server keeps; got {key!r}. Paste or upload it again.")
     return text

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workbench.errors import BadInput, one_of
+from workbench.store.texts import keep_text, kept_text
 from workbench.views.arranged import NAME
 from workbench.views.composed import Head
 from workbench.views.looks import Looks
-from workbench.views.query import Query, count, ready, setting
+from workbench.views.query import Query, count, folder, ready, setting
 from workbench.views.question import CUSTOM
 
-# A longer text is not in the URL; servers and browsers cut long ones.
+# A longer text is kept beside the results: servers and browsers cut long addresses.
 MOST_TEXT = 2000
 SWITCHES = {"yes": True, "no": False}
 
@@ -19,12 +20,20 @@ def written(view: Looks) -> dict[str, str]:
     """What the URL says: model, task, options, the prompt or the text, how it is shown, the locked head, what is pinned."""
     said = setting(view)
     if view.source == "text":
-        said |= {"source": "text"} | ({"text": view.text} if len(view.text) <= MOST_TEXT else {})
+        said |= {"source": "text"} | ({"text": view.text} if len(view.text) <= MOST_TEXT else _kept(view))
     else:
         said |= {"prompt": str(view.prompt)} if view.prompt else {}
         said |= {"of": view.of} if view.of != "clean" else {}
     said |= {"head": ".".join(map(str, view.head))} if view.head is not None else {}
     return said | drawn_as(view)
+
+
+def _kept(view: Looks) -> dict[str, str]:
+    """The key of a long text, which is kept beside the results; nothing where it cannot be kept."""
+    try:
+        return {"kept": keep_text(folder(view), view.text)}
+    except BadInput:
+        return {}
 
 
 def drawn_as(view: Looks) -> dict[str, str]:
@@ -42,6 +51,7 @@ def restore(view: Looks, query: Mapping[str, str]) -> None:
     asked = Query(query)
     asked.setting(view)
     asked.attempt("text", lambda text: view.param.update(text=text), MOST_TEXT)
+    asked.attempt("kept", lambda key: view.param.update(text=kept_text(folder(view), key, "kept")))
     chosen: dict[str, Any] = {}
     asked.attempt("source", lambda text: (one_of("source", text, ("task", "text")), chosen.update(source=text)))
     asked.attempt("prompt", lambda text: chosen.update(prompt=count("prompt", text)))

@@ -68,7 +68,7 @@ class Query:
 
     def rows(self, view: Any) -> None:
         """Attempt the key of the user's own pairs; the text that it names is read back, and nothing else."""
-        self.attempt("rows", lambda text: view.param.update(rows=kept_text(_folder(view), text)))
+        self.attempt("rows", lambda text: view.param.update(rows=kept_text(folder(view), text)))
 
     def tell(self, view: Working) -> None:
         """One notice of all that could not be used, if anything."""
@@ -107,12 +107,12 @@ def _rows_kept(view: Any) -> dict[str, str]:
     if view.task != CUSTOM or not view.rows.strip():
         return {}
     try:
-        return {"rows": keep_text(_folder(view), view.rows)}
+        return {"rows": keep_text(folder(view), view.rows)}
     except BadInput:
         return {}
 
 
-def _folder(view: Any) -> Path:
+def folder(view: Any) -> Path:
     """Where the texts of a view are kept; views that store nothing have no store of their own."""
     return (getattr(view, "store", None) or Store()).folder
 
