@@ -7,7 +7,7 @@ import panel_material_ui as pmui
 
 from workbench.pages import attention_words as words
 from workbench.pages import palettes
-from workbench.pages.menu import Menu, menued
+from workbench.pages.menu import BESIDE_MENU, Menu, menued
 from workbench.pages.shell import WIDE, line
 from workbench.pages.widget import panel_class
 from workbench.views.looks import Looks
@@ -29,8 +29,7 @@ class GridCard:
         self._grid: Any = None
         self.about, self.menu = line(), Menu()
         self._place = pn.Column(sizing_mode="stretch_width", margin=0)
-        # The menu stands beside the first line.
-        self.box = menued(self.menu, pmui.Column(self.about, margin=(0, 70, 0, 0), **WIDE), self._place)
+        self.box = menued(self.menu, pmui.Column(self.about, margin=BESIDE_MENU, **WIDE), self._place)
         view.param.watch(lambda *_: self._lock(), ["head", "exact", "window"])
         view.param.watch(lambda *_: self._share(), [*SHARED, "columns", "given"])
 

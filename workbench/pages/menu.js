@@ -140,6 +140,8 @@ export function render({model, el}) {
 
   const panel = () => host.parentNode.host ?? host.parentNode
   const plots = () => deep(panel(), ".js-plotly-plot").filter((one) => one.data && one.offsetWidth)
+  // What takes the room of a maximised panel by a function of its own: canvases, and boxes that are scrolled.
+  const growing = () => deep(panel(), "canvas, .grows").filter((one) => one.grow && one.offsetWidth)
   const canvases = () => deep(panel(), "canvas").filter((one) => one.offsetWidth && !one.closest(".js-plotly-plot"))
 
   const show = (title, what, inside, ...buttons) => {
@@ -259,7 +261,7 @@ export function render({model, el}) {
   const maximise = () => {
     if (small) return
     const box = panel()
-    small = {style: box.getAttribute("style") ?? "", plots: plots(), drawings: canvases().filter((one) => one.grow)}
+    small = {style: box.getAttribute("style") ?? "", plots: plots(), drawings: growing()}
     paint()
     Object.assign(box.style, {
       position: "fixed", inset: "0", zIndex: "1250", width: "auto", height: "auto", maxWidth: "none", maxHeight: "none",

@@ -33,6 +33,8 @@ from workbench.views.code import code_of
 from workbench.views.files import FILES, about, file_of, numbers, stem
 
 BESIDE: dict[str, Any] = {"position": "relative"}
+# The margin of a first line beside which the menu stands.
+BESIDE_MENU = (0, 70, 0, 0)
 
 
 class Menu(pn.custom.JSComponent):
