@@ -45,8 +45,7 @@ class GridCard:
         made = self._view.grid
         if made is not None:
             self.make()
-            # Of a long prompt not all numbers are kept: there is the locked head's own menu.
-            self.menu.show(made.whole, self._view.rows)
+            self.menu.show(made.shown, self._view.rows, made.code(self._view.rows))
             # Colours are the header's choice, as in all figures.
             shades = palettes.palette_of("sequential") or palettes.fitting("sequential")[0]
             self._tell(theme=theme, palettes={shades: SEQUENTIAL[shades]}, palette=shades)

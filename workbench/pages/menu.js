@@ -303,12 +303,14 @@ export function render({model, el}) {
     const none = model.about.code ? "" : "unavailable: this panel is no single call of the library"
     const drawn = plots().length || vectorial().length ? "" : "unavailable: this panel is drawn on a canvas, in pixels alone"
     const any = plots().length || canvases().length ? "" : "unavailable: no figure is drawn here"
+    // Why the numbers are not there, where they are not.
+    const missing = model.about.missing ?? ""
     list.replaceChildren(
       item("Copy as code", copyCode, none), item("Show the code", showCode, none),
-      item("Numbers as a table", () => ask("numbers")), item("About: origin, versions", showAbout), made("hr"),
+      item("Numbers as a table", () => ask("numbers"), missing), item("About: origin, versions", showAbout), made("hr"),
       item("Save PNG", () => image("png"), any), item("Save SVG", () => image("svg"), any || drawn),
-      item("Save CSV", () => ask("csv")), item("Save JSON", () => ask("json")),
-      item("Save HTML (opens offline)", () => ask("html")), made("hr"),
+      item("Save CSV", () => ask("csv"), missing), item("Save JSON", () => ask("json"), missing),
+      item("Save HTML (opens offline)", () => ask("html"), missing), made("hr"),
       item(small ? "Make small again" : "Maximise", () => (small ? restore() : maximise())),
     )
     list.hidden = false
