@@ -1,9 +1,11 @@
 """The page of attention in headless Chromium, on a tiny model, with no network."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.pages.conftest import EXPECT, darken, until
+from workbench.views.code import code_by
 from workbench.views.looks import Looks
 
 pytestmark = pytest.mark.browser
@@ -73,6 +75,41 @@ def test_one_click_shows_all_heads_hover_previews_a_click_locks_and_escape_unloc
     tab.keyboard.press("Escape")
     until(tab, lambda: view.head is None)
     drawn(tab, locked="")
+
+
+def test_too_many_numbers_to_keep_leave_code_pictures_and_maximise_and_say_where_numbers_are(tab, views, monkeypatch, tmp_path):
+    monkeypatch.setattr("workbench.views.looking.KEPT", 1)
+    show(tab)
+    view, menus = views[-1], tab.get_by_role("button", name="Menu of this panel")
+    assert view.grid.whole is None
+    assert menus.count() == 1
+    menus.click()
+    for name in ("Numbers as a table", "Save CSV", "Save JSON", "Save HTML"):
+        item = tab.get_by_role("menuitem", name=name)
+        assert item.is_disabled()
+        assert item.get_attribute("title").endswith("too many numbers to keep whole: lock a head and save that")
+    tab.get_by_role("menuitem", name="Show the code").click()
+    assert tab.locator("dialog[open] pre").inner_text().strip() == code_by(view.grid.origin, ROWS).strip()
+    tab.keyboard.press("Escape")
+    for name, start in (("Save PNG", b"\x89PNG"), ("Save SVG", b"<svg")):
+        menus.click()
+        with tab.expect_download(timeout=2 * EXPECT) as info:
+            tab.get_by_role("menuitem", name=name).click()
+        with open(info.value.path(), "rb") as file:
+            assert file.read().startswith(start)
+    small = tab.locator("canvas.base").bounding_box()
+    menus.click()
+    tab.get_by_role("menuitem", name="Maximise").click()
+    until(tab, lambda: tab.locator("canvas.base").bounding_box()["width"] > 1.1 * small["width"])
+    tab.keyboard.press("Escape")
+    until(tab, lambda: tab.locator("canvas.base").bounding_box() == small)
+    tab.locator("canvas.over").click(position=spot(tab, "1.3"))
+    until(tab, lambda: view.exact is not None and menus.count() == 2)
+    menus.last.click()
+    with tab.expect_download(timeout=2 * EXPECT) as info:
+        tab.get_by_role("menuitem", name="Save CSV").click()
+    info.value.save_as(tmp_path / "head.csv")
+    assert np.array_equal(pd.read_csv(tmp_path / "head.csv")["value"], view.exact.values.values.ravel())
 
 
 def test_the_keyboard_reaches_heads_pairs_and_tokens(tab, views):

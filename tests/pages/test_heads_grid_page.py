@@ -8,6 +8,7 @@ from tests.pages.conftest import EXPECT, open_dark, until
 from tests.pages.test_attention_page import drawn, spot
 from tests.pages.test_heads_page import COUNT, ROWS, SMALL, find, head
 from workbench.plots.hues import hue
+from workbench.store.as_json import from_json
 from workbench.views.heads import Heads
 
 pytestmark = pytest.mark.browser
@@ -41,6 +42,29 @@ def below_table(tab):
 
 def named(row):
     return f"{row // families.HEADS}.{row % families.HEADS}"
+
+
+def test_of_many_numbers_the_locked_head_is_saved_from_a_menu_of_its_own(tab, views, monkeypatch):
+    monkeypatch.setattr("workbench.views.looking.KEPT", 1)
+    show(tab)
+    view = views[-1]
+    assert view.grid.grid.whole is None
+    tab.locator("canvas.over").click(position=spot(tab, "1.2"))
+    said = tab.get_by_text("as it is drawn large above")
+    said.wait_for(timeout=EXPECT)
+    until(tab, lambda: view.head.attention.scores is not None)
+    # The menu on the same line.
+    menus = tab.get_by_role("button", name="Menu of this panel")
+    height = said.bounding_box()["y"]
+    until(tab, lambda: any(abs(one.bounding_box()["y"] - height) < 20 for one in menus.all()))
+    menu = next(one for one in menus.all() if abs(one.bounding_box()["y"] - height) < 20)
+    menu.click()
+    with tab.expect_download(timeout=2 * EXPECT) as info:
+        tab.get_by_role("menuitem", name="Save JSON").click()
+    with open(info.value.path(), encoding="utf-8") as file:
+        saved = from_json(file.read())
+    assert saved.origin == view.grid.exact.origin
+    assert np.array_equal(saved.values, view.grid.exact.values)
 
 
 @pytest.mark.slow

@@ -14,6 +14,8 @@ from tests.pages import conftest
 from tests.pages.conftest import EXPECT, open_dark
 from workbench.methods import METHODS
 from workbench.pages import heads_words as words
+from workbench.store.as_json import from_json
+from workbench.views.code import code_of
 from workbench.views.heads import Heads
 from workbench.views.heads_table import HeadsTable
 
@@ -141,6 +143,40 @@ def test_filter_and_threshold_narrow_the_table_and_nonsense_is_told(tab, views):
     least.press("Enter")
     tab.get_by_text("at least must be a number").wait_for(timeout=EXPECT)
     assert len(view.order) < COUNT
+
+
+def test_the_table_has_a_menu_and_fills_the_window_when_maximised(tab, views):
+    find(tab)
+    view = views[-1]
+    menu = tab.get_by_role("button", name="Menu of this panel").first
+    menu.click()
+    for name in ("Save PNG", "Save SVG"):
+        picture = tab.get_by_role("menuitem", name=name)
+        assert picture.is_disabled()
+        assert picture.get_attribute("title") == "unavailable: no figure is drawn here"
+    tab.get_by_role("menuitem", name="Show the code").click()
+    code = tab.locator("dialog[open] pre").inner_text()
+    assert code.strip() == code_of(view.results["heads"], ROWS).strip()
+    tab.keyboard.press("Escape")
+    menu.click()
+    with tab.expect_download(timeout=2 * EXPECT) as info:
+        tab.get_by_role("menuitem", name="Save JSON").click()
+    with open(info.value.path(), encoding="utf-8") as file:
+        assert from_json(file.read()).origin == view.results["heads"].origin
+    sheet, download = tab.locator(".sheet.grows"), tab.get_by_role("button", name="Download CSV")
+    over = [one.bounding_box() for one in (menu, download)]
+    assert over[0]["y"] + over[0]["height"] <= over[1]["y"], "the menu covers no button"
+    sheet.evaluate("box => box.querySelectorAll('td').forEach((cell) => { cell.style.height = '90px' })")
+    small = sheet.bounding_box()
+    tab.get_by_role("button", name="Maximise this panel").first.click()
+    tab.wait_for_timeout(300)
+    large = sheet.bounding_box()
+    assert large["width"] > 1.2 * small["width"]
+    assert large["height"] > 1.2 * small["height"]
+    assert large["y"] + large["height"] <= 900
+    tab.keyboard.press("Escape")
+    tab.wait_for_timeout(300)
+    assert sheet.bounding_box() == small
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import pytest
 from tests import families
 from tests.pages.conftest import EXPECT, darken, quiet, until
 from tests.tasks.conftest import TWOS, word_level
+from workbench.views.files import numbers
 from workbench.views.pairs import OwnPairs
 
 pytestmark = pytest.mark.browser
@@ -59,6 +60,33 @@ def test_one_click_shows_tokens_under_tokens_and_what_the_model_says(tab, views)
     tab.get_by_text(f"right answer rank {rank:,}, probability").first.wait_for(timeout=EXPECT)
     assert tab.get_by_text("Baseline").first.is_visible()
     darken(tab)
+
+
+def test_the_baseline_has_a_menu_with_its_numbers_and_its_code(tab, views):
+    check(tab)
+    # Of a model that is loaded the page has checked once by itself, and "Done." may be of that.
+    until(tab, lambda: not views[-1].live and views[-1].baseline is not None, rest=300)
+    found = views[-1].baseline
+    menu = tab.get_by_role("button", name="Menu of this panel")
+    menu.click()
+    assert tab.get_by_role("menuitem", name="Save PNG").get_attribute("title") == "unavailable: no figure is drawn here"
+    tab.get_by_role("menuitem", name="Show the code").click()
+    assert tab.locator("dialog[open] pre").inner_text().strip() == found.origin.code().strip()
+    tab.keyboard.press("Escape")
+    menu.click()
+    tab.get_by_role("menuitem", name="Numbers as a table").click()
+    rows = tab.locator("dialog[open] tbody tr")
+    rows.first.wait_for(timeout=EXPECT)
+    assert len(numbers(found)["rows"]) == rows.count()
+    assert f"{float(found.values.sel(run='clean').mean()):.6g}" in rows.first.inner_text()
+    tab.keyboard.press("Escape")
+    over, add = menu.bounding_box(), tab.get_by_role("button", name="Download CSV").bounding_box()
+    assert over["y"] + over["height"] <= add["y"], "the menu covers no button"
+    small = tab.get_by_role("group", name="Pair 1").bounding_box()
+    tab.get_by_role("button", name="Maximise this panel").click()
+    tab.wait_for_timeout(300)
+    assert tab.get_by_role("group", name="Pair 1").bounding_box()["width"] > small["width"]
+    tab.keyboard.press("Escape")
 
 
 def test_typing_marks_what_is_wrong_and_one_click_mends_it(tab, url, views):

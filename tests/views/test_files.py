@@ -9,6 +9,7 @@ import pytest
 
 from tests import families
 from tests.plots import samples
+from tests.views.conftest import settle
 from workbench.errors import BadInput
 from workbench.graph import graph_from
 from workbench.jobs import Jobs, Models
@@ -23,7 +24,9 @@ from workbench.views.descent import Nested
 from workbench.views.example import Example
 from workbench.views.files import about, file_of, numbers, stem
 from workbench.views.forming import Forming
+from workbench.views.heads import Heads
 from workbench.views.maps import Maps
+from workbench.views.pairs import OwnPairs
 from workbench.views.question import Question
 from workbench.views.writes import written
 
@@ -59,6 +62,56 @@ def test_the_code_runs_as_pasted_and_gives_the_same_numbers(method, models):
     options = OPTIONS.get(method, {})
     result = METHODS[method](model, pairs, **options)
     same(pasted(code_of(result)), result)
+
+
+def test_the_table_of_heads_has_a_menu_whose_code_makes_the_table_with_what_is_joined(tmp_path, models):
+    from workbench.pages.heads import HeadsPage
+
+    jobs = Jobs(models)
+    model, task, few = REPEATED.model, REPEATED.task, OPTIONS["heads"]
+    view = Heads(jobs, Store(tmp_path), model=model, task=task, options=REPEATED.options, params=few)
+    page = HeadsPage(view)
+    menu = page.table.menu
+    assert not menu.visible, "nothing is shown yet"
+    view.find()
+    settle(view)
+    assert menu.visible
+    found = view.results["heads"]
+    same(pasted(menu.about["code"]), found)
+    assert menu.about["file"] == stem(found)
+    view.joined = ["dla", "atp"]
+    settle(view)
+    names = {}
+    exec(menu.about["code"], names)
+    pd.testing.assert_frame_equal(names["table"], view.table.frame)
+    view.task = "ioi"
+    assert not menu.visible, "the table is gone"
+    jobs.stop_all(10)
+
+
+def test_the_menu_of_pairs_gives_the_baseline_of_what_was_measured_not_of_later_changes(tmp_path, models):
+    from workbench.pages.pairs import PairsPage
+
+    jobs, ref = Jobs(models), str(families.save("llama", tmp_path))
+    # The last pair cannot be used, so that it is not measured.
+    view = OwnPairs(jobs, Store(tmp_path / "store"), model=ref, task="custom", rows=ROWS + "a b c,a b,e,f\n")
+    page = PairsPage(view)
+    settle(view)
+    assert not page.menu.visible, "nothing is measured yet"
+    view.check()
+    settle(view)
+    assert page.menu.visible
+    assert view.baseline.values.sizes["prompt"] == 2
+    same(pasted(page.menu.about["code"]), view.baseline)
+    view.change(lambda table: table.write(view.lines[0].number, {"right": "i"}, typed=True))
+    settle(view)
+    same(pasted(page.menu.about["code"]), view.baseline)
+    view.change(lambda table: table.write(view.lines[1].number, {"right": "j", "wrong": "i"}, typed=True))
+    settle(view)
+    assert not page.menu.visible, "no pair is as it was measured"
+    view.task = "ioi"
+    assert not page.menu.visible
+    jobs.stop_all(10)
 
 
 @pytest.mark.parametrize("of", ["clean", "corrupt"])

@@ -56,6 +56,31 @@ def test_nothing_is_computed_for_the_grid_until_it_is_asked_for(view):
     assert np.array_equal(view.grid.exact.values, direct.values[1, 2]), "the open head is locked"
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_locked_head_has_a_menu_of_its_own_where_not_all_are_kept(view, weighted, monkeypatch):
+    from workbench.pages.heads import HeadsPage
+
+    monkeypatch.setattr("workbench.views.looking.KEPT", 1)
+    page = HeadsPage(view)
+    view.grid.weighted = weighted
+    shown(view)
+    assert view.grid.grid.whole is None
+    assert page.grid.grid.menu.visible
+    assert (page.grid.row.visible, page.grid.menu.visible) == (False, False), "no head is locked"
+    view.open((1, 2))
+    settle(view)
+    assert page.grid.menu.visible
+    assert page.grid.row.visible
+    assert ("weighted by values" in page.grid.locked.object) == weighted
+    names = {}
+    exec(page.grid.menu.about["code"], names)
+    assert names["result"].origin == view.grid.exact.origin
+    assert np.array_equal(names["result"].values, view.grid.exact.values)
+    assert page.head.attention.menu.visible, "so has the card of the open head"
+    view.close()
+    assert (page.grid.row.visible, page.grid.menu.visible) == (False, False)
+
+
 def test_a_row_locks_its_head_and_a_locked_head_is_that_of_the_row(view):
     grid = shown(view)
     view.open((2, 1))

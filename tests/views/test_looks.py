@@ -10,11 +10,13 @@ from workbench.methods import METHODS
 from workbench.pages import attention_words as words
 from workbench.pages.swatch import swatch
 from workbench.store import Store
+from workbench.views.files import stem
 from workbench.views.looks import Looks
 from workbench.views.looks_address import restore, written
 from workbench.widgets.attention_grid import exact_state
 
 TEXT = "c d e c d e f g"
+COUNT = families.LAYERS * families.HEADS
 HOSTILE = "<img src=x onerror=window.hacked=1> \u05e9 \U0001f389"
 
 
@@ -59,6 +61,65 @@ def test_the_grid_is_that_of_the_method_and_the_locked_head_is_exact(view):
     assert len(state["exact"]) == 4 * 7 * 7
     view.lock(None)
     assert (view.head, view.exact, view.largest) == (None, None, [])
+
+
+def pasted(code):
+    names = {}
+    exec(code, names)
+    return names["result"]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_prompt_too_long_to_be_kept_whole_keeps_its_menu_and_the_locked_head_has_all(view, weighted, monkeypatch):
+    from workbench.pages.attention import AttentionPage
+
+    monkeypatch.setattr("workbench.views.looking.KEPT", COUNT * 7 * 7 - 1)
+    page = AttentionPage(view)
+    shown(view, weighted=weighted)
+    whole, menu = direct(view), page.grid.menu
+    assert view.grid.whole is None
+    assert whole.origin.key not in view.store, "what is too large is not stored"
+    assert menu.visible
+    again = pasted(menu.about["code"])
+    assert again.origin == whole.origin
+    assert np.array_equal(again.values, whole.values)
+    told = dict(menu.about["told"])
+    assert (told["unit"], told["key"]) == (whole.unit, whole.origin.key)
+    assert told["axes"] == "layer (3) × head (4) × query (7) × key (7)"
+    assert (menu.about["title"], menu.about["file"]) == (whole.title, stem(whole))
+    assert "lock a head and save that" in menu.about["missing"]
+    sent = []
+    monkeypatch.setattr(menu, "_send_msg", sent.append)
+    for want in ("numbers", "csv", "json", "html"):
+        menu._handle_msg({"want": want})
+    assert sent == [{"problem": menu.about["missing"]}] * 4
+    assert not page.menu.visible, "no head is locked"
+    view.lock((2, 1))
+    settle(view)
+    assert page.menu.visible
+    assert page.menu.about["missing"] == ""
+    head = pasted(page.menu.about["code"])
+    assert np.array_equal(head.values, whole.values[2, 1])
+    assert head.origin == view.exact.origin
+    # A prompt that is kept whole has everything again.
+    monkeypatch.setattr("workbench.views.looking.KEPT", COUNT * 7 * 7)
+    shown(view, prompt=1)
+    assert view.grid.whole is not None
+    assert menu.about["missing"] == ""
+
+
+@pytest.mark.parametrize("by", ["layer", "head"])
+def test_the_code_of_more_numbers_than_one_call_gives_asks_for_them_in_parts(view, by, monkeypatch, capsys):
+    shown(view)
+    whole, layer = direct(view), families.HEADS * 7 * 7
+    assert view.grid.code(ROWS) == ""
+    monkeypatch.setattr("workbench.methods.attention.MOST", layer if by == "layer" else layer - 1)
+    code = view.grid.code(ROWS)
+    capsys.readouterr()
+    last = pasted(code)
+    parts = capsys.readouterr().out.splitlines()
+    assert len([one for one in parts if one.startswith("Attention in layer")]) == (3 if by == "layer" else COUNT)
+    assert np.array_equal(last.values, whole.values[-1] if by == "layer" else whole.values[-1, -1])
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

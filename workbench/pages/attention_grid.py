@@ -7,7 +7,7 @@ import panel_material_ui as pmui
 
 from workbench.pages import attention_words as words
 from workbench.pages import palettes
-from workbench.pages.menu import Menu, menued
+from workbench.pages.menu import BESIDE_MENU, Menu, menued
 from workbench.pages.shell import WIDE, line
 from workbench.pages.widget import panel_class
 from workbench.views.looks import Looks
@@ -29,31 +29,31 @@ class GridCard:
         self._grid: Any = None
         self.about, self.menu = line(), Menu()
         self._place = pn.Column(sizing_mode="stretch_width", margin=0)
-        # The menu stands beside the first line.
-        self.box = menued(self.menu, pmui.Column(self.about, margin=(0, 70, 0, 0), **WIDE), self._place)
+        self.box = menued(self.menu, pmui.Column(self.about, margin=BESIDE_MENU, **WIDE), self._place)
         view.param.watch(lambda *_: self._lock(), ["head", "exact", "window"])
         view.param.watch(lambda *_: self._share(), [*SHARED, "columns", "given"])
 
     def make(self) -> None:
-        """Make the component itself, if it is not there."""
+        """Make the component itself, if it is not there; see `show`, which puts it on the page."""
         if self._grid is None:
             self._grid = panel_class(ATTENTION_GRID)(sizing_mode="stretch_width", margin=0)
             self._grid.param.watch(self._heard, ["locked", *SHARED])
-            self._place.objects = [self._grid]
 
     def show(self, theme: str) -> None:
         """Draw all heads as the view has them."""
         made = self._view.grid
         if made is not None:
             self.make()
-            # Of a long prompt not all numbers are kept: there is the locked head's own menu.
-            self.menu.show(made.whole, self._view.rows)
+            self.menu.show(made.shown, self._view.rows, made.code(self._view.rows))
             # Colours are the header's choice, as in all figures.
             shades = palettes.palette_of("sequential") or palettes.fitting("sequential")[0]
             self._tell(theme=theme, palettes={shades: SEQUENTIAL[shades]}, palette=shades)
             self._tell(**thumbnails_state(made.thumbnails, made.words, made.unit))
         self._share()
         self._lock()
+        if self._grid is not None and not self._place.objects:
+            # With all that it draws: what is told while a browser makes it may be lost.
+            self._place.objects = [self._grid]
 
     def _share(self) -> None:
         view = self._view

@@ -59,11 +59,24 @@ def head_link(view: Looks, theme: str) -> str:
         return '<span style="font-size:13px;opacity:.8">Lock a head to see its largest numbers here.</span>'
     name = ".".join(map(str, view.head))
     on = on_prompt(view.prompt, view.of) if view.source == "task" else {}
-    mark = swatch(counted(view.head, view.grid.thumbnails.heads if view.grid is not None else 0), theme)
     return (
-        f'<b style="font-size:14px">{mark}Head {escape(name)}</b> <a style="font-size:13px;margin-left:8px;color:inherit" '
+        f'{_named(view, theme)} <a style="font-size:13px;margin-left:8px;color:inherit" '
         f'href="{escape(link("heads", view, {"head": name} | on))}">What it does otherwise: open it on the page of heads</a>'
     )
+
+
+def locked(view: Looks, theme: str) -> str:
+    """The locked head in its colour, and what the menu beside it is of; '' where none is read."""
+    if view.head is None or view.exact is None:
+        return ""
+    about = ", weighted by values" if view.exact.unit == "norm" else ""
+    return f'{_named(view, theme)} <span style="font-size:13px;opacity:.8">as it is drawn large above{about}</span>'
+
+
+def _named(view: Looks, theme: str) -> str:
+    name = ".".join(map(str, view.head))
+    mark = swatch(counted(view.head, view.grid.thumbnails.heads if view.grid is not None else 0), theme)
+    return f'<b style="font-size:14px">{mark}Head {escape(name)}</b>'
 
 
 def page_link(view: Looks) -> str:

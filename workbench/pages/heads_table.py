@@ -1,4 +1,4 @@
-"""The card of the table of heads: the filter, the detector with its threshold, the CSV, and the table itself."""
+"""The card of the table of heads: the filter, the detector with its threshold, the CSV, the table itself and its menu."""
 
 import io
 import math
@@ -9,6 +9,7 @@ import panel_material_ui as pmui
 
 from workbench.errors import BadInput
 from workbench.pages import heads_words as words
+from workbench.pages.menu import BESIDE_MENU, Menu, menued
 from workbench.pages.sheet import TONES, Sheet
 from workbench.pages.shell import line
 from workbench.pages.shown import paper
@@ -40,13 +41,14 @@ class TableCard:
         self.download = pmui.FileDownload(callback=self._csv, filename="heads.csv", label="Download CSV", width=136, **FIELD)
         # Given when made it is taken for a deprecated setting too, with a warning.
         self.download.variant = "outlined"
-        self.says = line()
+        self.says, self.menu = line(), Menu()
         self.sheet = Sheet(self._do)
         fields = pmui.FlexBox(
             self.only, self.detector, self.at_least, self.download, *more, gap="10px 8px", flex_wrap="wrap",
             align_items="center", margin=(4, 0), sizing_mode="stretch_width",
         )  # fmt: skip
-        self.card = paper(self.says, fields, self.sheet)
+        said = pmui.Column(self.says, margin=BESIDE_MENU, sizing_mode="stretch_width")
+        self.card = paper(menued(self.menu, said, fields, self.sheet))
         self.only.param.watch(lambda event: self._typed(view.narrow, event.new), "value")
         self.at_least.param.watch(lambda event: self._typed(view.bound, event.new), "value")
         self.detector.param.watch(lambda event: self._choose(event.new), "value")
@@ -58,6 +60,7 @@ class TableCard:
         self.says.object = words.counted(view)
         if table is None:
             self._of = None
+            self.menu.show(None)
             return
         self._setting = True
         options = {column.label: column.name for column in table.columns.values()}
@@ -70,6 +73,7 @@ class TableCard:
         if table is not self._of:
             self._of = table
             self._fill(table)
+            self.menu.show(table.found, view.rows, view.code)
         names = list(table.columns)
         by = names.index(view.sort) if view.sort in names else -1
         down = view.descending if by >= 0 or view.sort == NAME else False

@@ -140,6 +140,8 @@ export function render({model, el}) {
 
   const panel = () => host.parentNode.host ?? host.parentNode
   const plots = () => deep(panel(), ".js-plotly-plot").filter((one) => one.data && one.offsetWidth)
+  // What takes the room of a maximised panel by a function of its own: canvases, and boxes that are scrolled.
+  const growing = () => deep(panel(), "canvas, .grows").filter((one) => one.grow && one.offsetWidth)
   const canvases = () => deep(panel(), "canvas").filter((one) => one.offsetWidth && !one.closest(".js-plotly-plot"))
 
   const show = (title, what, inside, ...buttons) => {
@@ -259,7 +261,7 @@ export function render({model, el}) {
   const maximise = () => {
     if (small) return
     const box = panel()
-    small = {style: box.getAttribute("style") ?? "", plots: plots(), drawings: canvases().filter((one) => one.grow)}
+    small = {style: box.getAttribute("style") ?? "", plots: plots(), drawings: growing()}
     paint()
     Object.assign(box.style, {
       position: "fixed", inset: "0", zIndex: "1250", width: "auto", height: "auto", maxWidth: "none", maxHeight: "none",
@@ -301,12 +303,14 @@ export function render({model, el}) {
     const none = model.about.code ? "" : "unavailable: this panel is no single call of the library"
     const drawn = plots().length || vectorial().length ? "" : "unavailable: this panel is drawn on a canvas, in pixels alone"
     const any = plots().length || canvases().length ? "" : "unavailable: no figure is drawn here"
+    // Why the numbers are not there, where they are not.
+    const missing = model.about.missing ?? ""
     list.replaceChildren(
       item("Copy as code", copyCode, none), item("Show the code", showCode, none),
-      item("Numbers as a table", () => ask("numbers")), item("About: origin, versions", showAbout), made("hr"),
+      item("Numbers as a table", () => ask("numbers"), missing), item("About: origin, versions", showAbout), made("hr"),
       item("Save PNG", () => image("png"), any), item("Save SVG", () => image("svg"), any || drawn),
-      item("Save CSV", () => ask("csv")), item("Save JSON", () => ask("json")),
-      item("Save HTML (opens offline)", () => ask("html")), made("hr"),
+      item("Save CSV", () => ask("csv"), missing), item("Save JSON", () => ask("json"), missing),
+      item("Save HTML (opens offline)", () => ask("html"), missing), made("hr"),
       item(small ? "Make small again" : "Maximise", () => (small ? restore() : maximise())),
     )
     list.hidden = false

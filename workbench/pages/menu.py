@@ -29,35 +29,39 @@ import param
 from workbench.errors import BadInput
 from workbench.pages.chart import Chart
 from workbench.result import Result
-from workbench.views.code import code_of
-from workbench.views.files import FILES, about, file_of, numbers, stem
+from workbench.views.code import code_by, code_of
+from workbench.views.files import FILES, Unkept, about, file_of, numbers, stem
 
 BESIDE: dict[str, Any] = {"position": "relative"}
+# The margin of a first line beside which the menu stands.
+BESIDE_MENU = (0, 70, 0, 0)
 
 
 class Menu(pn.custom.JSComponent):
     """Two small buttons, maximise and a menu; there as long as something is shown."""
 
-    about = param.Dict(default={}, doc="Title, name of files, code, and what is told of the Result.")
+    about = param.Dict(default={}, doc="Title, name of files, code, what is told of the Result, why numbers are missing.")
 
     _esm = (Path(__file__).parent / "menu.js").read_text(encoding="utf-8")
 
     def __init__(self):
         super().__init__(visible=False, margin=0, width=64, height=26)
-        self._result: Result | None = None
+        self._result: Result | Unkept | None = None
         self._told: tuple[Any, str, str] | None = None
 
-    def show(self, result: Result | None, rows: str = "", code: str = "") -> None:
+    def show(self, result: Result | Unkept | None, rows: str = "", code: str = "") -> None:
         """Take up what the panel shows.
 
         Args:
-            result: The Result, whole or partial; None for nothing, and then there is no menu.
+            result: The Result, whole or partial; an Unkept where its numbers are not kept, and then there are no files of
+                them; None for nothing, and then there is no menu.
             rows: The user's own pairs as text, so that the code of a task 'custom' runs as pasted.
             code: What computes it again, where its origin alone does not say; '' where it does.
         """
         if result is not None and (result, rows, code) != self._told:
-            made = code or code_of(result, rows)
-            told = {"title": result.title, "file": stem(result), "code": made, "told": about(result)}
+            missing = result.missing if isinstance(result, Unkept) else ""
+            made = code or (code_by(result.origin, rows) if isinstance(result, Unkept) else code_of(result, rows))
+            told = {"title": result.title, "file": stem(result), "code": made, "told": about(result), "missing": missing}
             if told != self.about:
                 self.about = told
             self._told = (result, rows, code)
@@ -67,6 +71,9 @@ class Menu(pn.custom.JSComponent):
     def _handle_msg(self, data: Any) -> None:
         want = data.get("want") if isinstance(data, dict) else None
         if self._result is None or want not in ("numbers", *FILES):
+            return
+        if isinstance(self._result, Unkept):
+            self._send_msg({"problem": self._result.missing})
             return
         try:
             if want == "numbers":

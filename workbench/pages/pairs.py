@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import panel as pn
 import panel_material_ui as pmui
 
+from workbench.pages.menu import BESIDE_MENU, Menu, menued
 from workbench.pages.pairs_content import content
 from workbench.pages.pairs_sheet import PairsSheet
 from workbench.pages.shell import WIDE, Shell, line, opened
@@ -81,10 +82,9 @@ class PairsPage(Shell):
             align_items="center", margin=(4, 0), **WIDE,
         )  # fmt: skip
         self.pager = pmui.Row(self.back, self.on, self.places, margin=(4, 0), align="center", sx={"gap": "8px"}, **WIDE)
-        self.card = paper(
-            heading("Pairs", "≠ marks tokens that differ, · a space"), tools, self.counted, self.baseline, self.goes,
-            self.pager, self.sheet,
-        )  # fmt: skip
+        self.menu = Menu()
+        said = pmui.Column(heading("Pairs", "≠ marks tokens that differ, · a space"), margin=BESIDE_MENU, **WIDE)
+        self.card = paper(menued(self.menu, said, tools, self.counted, self.baseline, self.goes, self.pager, self.sheet))
         return self._framed("Circuit workbench: pairs", sidebar, self.ruler, self._buttons(), self.hint, self.card)
 
     def _button(self, label: str, do: Any, width: int) -> pmui.Button:
@@ -126,6 +126,7 @@ class PairsPage(Shell):
             some = "" if known == counts["lines"] else f" On {known} of these {counts['lines']} pairs: check them again."
             said = baseline(view.baseline) + f'<span style="font-size:13px">{some}</span>' * bool(some)
         self.baseline.object = said
+        self.menu.show(view.baseline if said else None, view.measured_rows)
         self.counted.object = f'<span style="font-size:13px">{escape(_counted(counts))}</span>'
         self.mend.disabled, self.drop.disabled = counts["fixes"] == 0, counts["unusable"] == 0
         self.mend.label = f"Apply {counts['fixes'] or 'all'} fix{'es' * (counts['fixes'] != 1)}"

@@ -71,7 +71,9 @@ class Sheet(pn.custom.JSComponent):
     export function render({model}) {
       const sheet = document.createElement("style"), box = document.createElement("div")
       sheet.textContent = style
-      box.className = "sheet"
+      box.className = "sheet grows"
+      // The room of the window while the panel fills it; see menu.js.
+      box.grow = (room) => { box.style.maxHeight = room ? `${room.height}px` : "" }
       let count = 0, rows = [], heads = [], body = made("tbody", "")
       const say = (...what) => { count += 1; model.said = [...what, count] }
 

@@ -38,7 +38,7 @@ def code_of(result: Result, rows: str = "", then: str = "") -> str:
         rows: The user's own pairs as text, for the task 'custom'.
         then: What makes of `result` that which the panel shows: imports, a blank line, lines.
     """
-    made = _computed(result, rows)
+    made = code_by(result.origin, rows) if result.origin is not None else ""
     return _followed(made, then) if made and then else made
 
 
@@ -57,18 +57,32 @@ def together(results: Sequence[tuple[str, Result]], then: str, rows: str = "") -
     return _followed("\n".join(named), then)
 
 
-def _computed(result: Result, rows: str) -> str:
+def code_by(origin: Origin, rows: str = "") -> str:
+    """The code of a result by its origin alone; see `code_of`."""
     from workbench.dynamics import STUDIES
     from workbench.methods import METHODS
 
-    origin = result.origin
-    if origin is None:
-        return ""
     if origin.method in METHODS or origin.method in STUDIES:
         return origin.code(_rows(origin, rows))
     if origin.method in PANELS:
         return _followed(origin.setting(_rows(origin, rows)), PANELS[origin.method].format_map(_Params(origin.params)))
     return ""
+
+
+def by_parts(origin: Origin, sizes: Mapping[str, int], rows: str = "") -> str:
+    """The code of a result that is too large for one call: one part of it after another, each as large as one call gives.
+
+    Args:
+        origin: Of the whole.
+        sizes: The parameters that choose a part, the outermost first, and how many parts there are of each.
+        rows: See `code_of`.
+    """
+    asked = {name: value for name, value in origin.params.items() if name not in sizes}
+    lines = [f"asked = {asked!r}\n# Too many numbers for one result: use each part as it comes.\n"]
+    lines += [f"{'    ' * depth}for {name} in range({size}):\n" for depth, (name, size) in enumerate(sizes.items())]
+    deep, given = "    " * len(sizes), ", ".join(f"{name}={name}" for name in sizes)
+    lines += [f"{deep}result = workbench.METHODS[{origin.method!r}](model, pairs, **asked, {given})\n"]
+    return "".join([origin.setting(_rows(origin, rows)), *lines, f"{deep}print(result.title, dict(result.values.sizes))\n"])
 
 
 def _followed(code: str, lines: str) -> str:

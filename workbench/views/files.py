@@ -1,12 +1,14 @@
 """What a panel's menu gives of its Result: the table of its numbers, files of it, and what is to be said about it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from workbench.errors import one_of
+from workbench.origin import Origin
 from workbench.plots import table
 from workbench.report import averaged, cell_text, is_number, report_page
 from workbench.result import Result
@@ -17,6 +19,27 @@ TELLS = {
     "method": "method", "model": "model", "fingerprint": "weights (hash)", "task": "task", "pairs": "prompts (hash)",
     "device": "device", "dtype": "number format",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Unkept:
+    """What a panel shows of a result whose numbers are too many to be kept: all that is known of it but these.
+
+    Attributes:
+        title: Of the result.
+        unit: Of its numbers.
+        sizes: Of its axes.
+        origin: Of the result.
+        missing: Why its numbers are not there, and what to do.
+        notes: Of the result.
+    """
+
+    title: str
+    unit: str
+    sizes: Mapping[str, int]
+    origin: Origin
+    missing: str
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def _csv(result: Result) -> str:
@@ -46,7 +69,7 @@ def file_of(result: Result, ending: str) -> tuple[str, str, str]:
     return f"{stem(result)}.{ending}", media, make(result)
 
 
-def stem(result: Result) -> str:
+def stem(result: Result | Unkept) -> str:
     """A file name without its ending: method, model, task and key."""
     origin = result.origin
     said = [result.title] if origin is None else [origin.method, origin.model, origin.task, origin.key[:8]]
@@ -76,9 +99,10 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def about(result: Result) -> list[list[str]]:
+def about(result: Result | Unkept) -> list[list[str]]:
     """What is known of a result, as names and values: its unit, its notes, and all that it depends on."""
-    told = [["unit", result.unit], ["axes", " × ".join(f"{dim} ({size})" for dim, size in result.values.sizes.items())]]
+    sizes = result.sizes if isinstance(result, Unkept) else result.values.sizes
+    told = [["unit", result.unit], ["axes", " × ".join(f"{dim} ({size})" for dim, size in sizes.items())]]
     told += [[name, note] for name, note in result.notes.items()]
     origin = result.origin
     if origin is None:

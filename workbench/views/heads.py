@@ -16,6 +16,7 @@ from workbench.result import Result, Scores
 from workbench.store import Store
 from workbench.views.arranged import FIRST, Arranged
 from workbench.views.asking import ASKED
+from workbench.views.code import together
 from workbench.views.composed import Head, cell_at
 from workbench.views.expected import Expecting
 from workbench.views.fields import Field, method_fields
@@ -70,6 +71,14 @@ class Heads(StopsSeveral, Arranged, Expecting):
         """The stored baseline on the prompts of the table, if there is one."""
         found = self.results.get(HEADS)
         return baseline_of(found, self.store) if found is not None else None
+
+    @property
+    def code(self) -> str:
+        """The code of the table with what is joined to it; '' where `heads` alone is all of it."""
+        if self.table is None or not self.table.others:
+            return ""
+        lines = f"from workbench.plots import heads_table\n\ntable = heads_table(result, {', '.join(self.table.others)})\n"
+        return together([*self.table.others.items(), ("result", self.table.found)], lines, self.rows)
 
     @property
     def index(self) -> int | None:

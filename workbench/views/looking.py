@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from workbench.errors import BadInput
 from workbench.jobs import Job, limits
 from workbench.result import Origin, Scores
 from workbench.store import Store
+from workbench.views.code import by_parts
+from workbench.views.files import Unkept
 from workbench.views.question import Question
 from workbench.widgets.attention_grid import here_columns, packed
 from workbench.widgets.thumbnails import Packing, Thumbnails
@@ -18,6 +21,7 @@ from workbench.widgets.thumbnails import Packing, Thumbnails
 LONGEST = 2048
 # Numbers of a result that is kept, and stored, whole.
 KEPT = 4_000_000
+TOO_MANY = "unavailable: too many numbers to keep whole: lock a head and save that"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,32 @@ class Grid:
     columns: list[dict[str, Any]]
     origin: Origin
     whole: Scores | None = None
+
+    @cached_property
+    def shown(self) -> Scores | Unkept:
+        """What its menu is of: the whole result, or what is known of it where it is not kept."""
+        from workbench.methods.attention import titled
+
+        if self.whole is not None:
+            return self.whole
+        made = self.thumbnails
+        sizes = {"layer": made.layers, "head": made.heads, "query": made.tokens, "key": made.tokens}
+        return Unkept(titled(None, None, ""), self.unit, sizes, self.origin, TOO_MANY)
+
+    def code(self, rows: str = "") -> str:
+        """Its code where one call would refuse so many numbers: by layer, or by head; '' where its origin says all.
+
+        Args:
+            rows: The user's own pairs as text.
+        """
+        from workbench.methods.attention import MOST
+
+        made = self.thumbnails
+        layer = made.heads * made.tokens**2
+        if made.layers * layer <= MOST:
+            return ""
+        parts = {"layer": made.layers} | ({} if layer <= MOST else {"head": made.heads})
+        return by_parts(self.origin, parts, rows)
 
 
 def grid_of(whole: Scores) -> Grid:

@@ -28,6 +28,7 @@ class OwnPairs(Edited):
 
     answers = param.Dict(default={}, doc="By number of a line: the baseline on it, a number by name.")
     baseline = param.Parameter(doc="Scores of the baseline on the pairs measured last, or None.")
+    measured_rows = param.String(default="", doc="The user's own pairs that the baseline is of, as text.")
 
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(**state)
@@ -141,6 +142,7 @@ class OwnPairs(Edited):
             if not usable:
                 return None
             some = replace(asked, rows=written(usable))
+            job.tell(measured_rows=some.rows)
             return measured(model, some, store, job)
 
         self._begin(self.jobs, asked.placed, f"pairs {asked.key}", work, "Waiting for the model")
@@ -198,7 +200,8 @@ class OwnPairs(Edited):
             self.tell("warning", "None of the pairs can be used as it is: see what is wrong with each, and the fixes.")
         else:
             self._measured = _by_key(job.result, job.found["keys"])
-            self.baseline = job.result
+            # The table may change; the code is of what was measured.
+            self.param.update(baseline=job.result, measured_rows=job.found.get("measured_rows", ""))
             self._show()
 
 
