@@ -67,6 +67,22 @@ def looking(view: Asking, head: tuple[int, int], on: Mapping[str, str], query: i
     return link("attention", view, {"head": f"{head[0]}.{head[1]}"} | pinned | on)
 
 
+def in_circuit(view: Asking, key: str, head: tuple[int, int], on: Mapping[str, str]) -> str:
+    """The relative address of a stored circuit with the node of a head chosen.
+
+    Args:
+        view: What the page stands on.
+        key: Of the circuit, in the store.
+        head: Layer and head.
+        on: The prompt and side, as `on_prompt` gives them.
+    """
+    # The options of its task are the circuit's own.
+    along = {name: text for name, text in carried(view).items() if not name.startswith("task.")}
+    layer, number = map(str, head)
+    chosen = {"result": key, "at": f"a{layer}.h{number}", "layer": layer, "head": number}
+    return address("circuits", along | chosen | dict(on))
+
+
 def on_prompt(prompt: int, of: str) -> dict[str, str]:
     """The prompt and side as pages write them, defaults left out."""
     return ({"prompt": str(prompt)} if prompt else {}) | ({"of": of} if of == "corrupt" else {})
