@@ -24,7 +24,7 @@ class HeadCards:
     """What is known of the open head of a Heads view, in `column`."""
 
     def __init__(self, view: Heads):
-        self._view, self._shown = view, None
+        self._view, self._shown, self._theme = view, None, "light"
         self.says, self.links, self.looks = line(), line(), line()
         self.measures = pn.pane.HTML("", margin=(6, 0), sizing_mode="stretch_width")
         self.close = pmui.Button(label="Close (Esc)", variant="text", size="small", width=110, margin=0)
@@ -45,13 +45,14 @@ class HeadCards:
     def tell(self, theme: str) -> None:
         """Show what the table says of the open head."""
         self.close.visible = self._view.head.head is not None
+        self._theme = theme
         self.says.object = words.opened(self._view, theme)
         self._link()
         self.measures.object = words.measures(self._view, theme)
 
     def show(self, theme: str, width: int | float) -> None:
         """Show the panels of the open head as far as they are read."""
-        head = self._view.head
+        head, self._theme = self._view.head, theme
         self.looked.visible = head.head is not None
         self.wrote.visible = head.writes.readout is not None
         self.chooser.show(head.attention.prompts, head.attention.prompt, head.attention.of)
@@ -68,7 +69,7 @@ class HeadCards:
         self.writes.show(None if wrote is None else drawn(_fitting(wrote, width), theme, width), wrote, rows)
 
     def _link(self) -> None:
-        said = words.links(self._view)
+        said = words.links(self._view, self._theme)
         self.links.param.update(object=said, visible=bool(said))
 
     def _edged(self, made: Any, theme: str) -> Any:

@@ -1,15 +1,18 @@
 """What the page of heads says in words; safe as HTML."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from html import escape
 
 import numpy as np
 
+from workbench.pages.palettes import tinted
 from workbench.pages.swatch import swatch
 from workbench.pages.words import failed
 from workbench.plots.theme import tone
 from workbench.views.heads import Heads
 from workbench.views.heads_table import HeadsTable, Measured, measured
-from workbench.views.onward import link, looking, on_prompt
+from workbench.views.onward import has, in_circuit, link, looking, on_prompt
 
 HINT = (
     '<div style="padding:20px 12px;max-width:680px">'
@@ -61,22 +64,59 @@ def opened(view: Heads, theme: str) -> str:
     return f'{title}<div style="font-size:14px">{by}</div>'
 
 
-def links(view: Heads) -> str:
-    """Where to go on with the open head; '' where there is none."""
+def links(view: Heads, theme: str = "light") -> str:
+    """Where to go on with the open head, of the pages that are served; '' where there is none."""
     if view.head.head is None:
         return ""
     layer, head = view.head.head
     on = on_prompt(view.head.attention.prompt, view.head.attention.of)
-    found = [("See its attention beside that of all heads", looking(view, (layer, head), on))]
+    found = []
+    if has("attention"):
+        found.append(("See its attention beside that of all heads", looking(view, (layer, head), on)))
+    lines = [" · ".join(_link(*one, theme) for one in (found + _to_circuits(view, on)))]
+    lines += _in_circuits(view, on, theme)
+    return "".join(f'<div style="font-size:13px;line-height:1.6">{line}</div>' for line in lines if line)
+
+
+def _link(title: str, to: str, theme: str) -> str:
+    return f'<a style="color:inherit" href="{escape(tinted(to, theme))}">{escape(title)}</a>'
+
+
+def _to_circuits(view: Heads, on: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Links to the head's cell on the page of circuits, or to where a circuit is found."""
+    if not has("circuits") or view.head.head is None:
+        return []
+    layer, head = view.head.head
     # Of these the page of circuits can show the very cell.
     known = next((view.results[name].origin for name in ("patch", "atp") if name in view.results), None)
     if known is not None:
         cell = {"method": known.method, "result": known.key, "layer": str(layer), "head": str(head)}
-        found.append(("Its effect among all heads, on the page of circuits", link("circuits", view, cell | on)))
-    else:
-        found.append(("Find the circuit it is part of", link("circuits", view, {"method": "discover"})))
-    said = " · ".join(f'<a style="color:inherit" href="{escape(to)}">{escape(title)}</a>' for title, to in found)
-    return f'<div style="font-size:13px;line-height:1.6">{said}</div>'
+        return [("Its effect among all heads, on the page of circuits", link("circuits", view, cell | on))]
+    return [("Find the circuit it is part of", link("circuits", view, {"method": "discover"}))]
+
+
+def _in_circuits(view: Heads, on: Mapping[str, str], theme: str) -> list[str]:
+    """A line for each of the newest stored circuits that the open head is in, or that it is in none; none are no lines."""
+    if not has("circuits") or view.head.head is None:
+        return []
+    layer, head = view.head.head
+    name, newest = f"a{layer}.h{head}", view.newest_circuits()
+    holding = [(entry, held) for entry, held in newest if name in held.nodes]
+    if newest and not holding:
+        last = "not in the last circuit" if len(newest) == 1 else f"in none of the last {len(newest)} circuits"
+        return [f'<span style="opacity:.8">{swatch(view.index, theme)}{name} is {last} of this task.</span>']
+    return [
+        _link(f"In the circuit of {_at(entry.modified)}, {held.edges:,} edge{'s' * (held.edges != 1)}", to, theme)
+        + f": {swatch(view.index, theme)}{name}"
+        for entry, held in holding
+        for to in [in_circuit(view, entry.key, (layer, head), on)]
+    ]
+
+
+def _at(when: datetime) -> str:
+    """A time of today as hours and minutes, any other with its day; by the clock of this machine."""
+    here = when.astimezone()
+    return here.strftime("%H:%M" if here.date() == datetime.now().date() else "%Y-%m-%d %H:%M")
 
 
 def looks(view: Heads) -> str:

@@ -19,7 +19,7 @@ class LiveCard:
 
     def __init__(self, view: Circuits):
         self.view, self.live, self._theme = view, view.ablation, "light"
-        self.chosen, self.about = _text(), _text()
+        self.chosen, self.links, self.about = _text(), _text(), _text()
         self.by = {by: pmui.Button(label=words.NAMES[by], **BUTTON) for by in BYS}
         for by, button in self.by.items():
             button.on_click(lambda event, by=by: view.replace(self.live.place, by))
@@ -36,12 +36,13 @@ class LiveCard:
         self.status, self.says, self.table = _text(), _text(), _text()
         self.menu = Menu()
         self.card = paper(menued(
-            self.menu, heading("Replace a node or an edge", "and see what the answer becomes"), self.chosen, self.buttons,
-            self.about, self.actions, self.list, self.status, self.says, self.table,
+            self.menu, heading("Replace a node or an edge", "and see what the answer becomes"), self.chosen, self.links,
+            self.buttons, self.about, self.actions, self.list, self.status, self.says, self.table,
         ))  # fmt: skip
         self.live.param.watch(lambda *_: self._tell_place(), ["place", "unavailable", "replaced"])
         self.live.param.watch(lambda *_: self._list(), ["replaced", "undoable", "status"])
         self.live.param.watch(lambda *_: self._tell(), ["answer", "status", "replaced"])
+        view.attention.param.watch(lambda *_: self._link(), ["prompt", "of"])
         view.param.watch(lambda *_: self.show(), ["result", "whole"])
         self.show()
 
@@ -50,6 +51,8 @@ class LiveCard:
         if theme != self._theme:
             self._theme, self._listed = theme, None
             self.show()
+        # Palettes may be others without another theme.
+        self._link()
 
     def show(self) -> None:
         """Show what the view says; nothing where no finished Circuit is shown."""
@@ -61,12 +64,17 @@ class LiveCard:
     def _tell_place(self) -> None:
         live = self.live
         self.chosen.object = words.place(self.view, self._theme)
+        self._link()
         why = live.why_not(live.place)
         self.buttons.visible = bool(live.place) and not why
         for by, button in self.by.items():
             here = any(each.place == live.place and each.by == by for each in live.replaced)
             button.variant = "contained" if here else "outlined"
         self.about.object = words.about(bool(live.place), why)
+
+    def _link(self) -> None:
+        said = words.links(self.view, self._theme)
+        self.links.param.update(object=said, visible=bool(said))
 
     def _list(self) -> None:
         live = self.live

@@ -4,10 +4,13 @@ from html import escape
 
 import numpy as np
 
+from workbench.pages.palettes import tinted
 from workbench.pages.swatch import swatched
 from workbench.result import Circuit
 from workbench.views.answering import Answer, Replaced
+from workbench.views.cells import heads_of_place
 from workbench.views.circuits import Circuits
+from workbench.views.onward import of_head
 
 NAMES = {"zero": "Zero", "mean": "Mean", "resample": "Resample", "other": "Other run"}
 VALUES = {
@@ -34,6 +37,26 @@ def place(view: Circuits, theme: str) -> str:
         f'<b style="font-size:15px">{swatched(live.place.replace("->", " → "), heads_of(view), theme)}</b> '
         f'<span style="font-size:13px;opacity:.85;margin-left:6px">{escape(_score(circuit, live.place))}</span>'
     )
+
+
+def links(view: Circuits, theme: str) -> str:
+    """Where to go on with each head of the node or edge chosen; '' where there is none, or no page to go to."""
+    live, lines = view.ablation, []
+    if live.graph is None or not live.place:
+        return ""
+    along = view.along
+    for layer, head, group in heads_of_place(live.graph, live.place):
+        name = f"a{layer}.h{head}"
+        shown = swatched(name, heads_of(view), theme)
+        said = [
+            f'<a style="color:inherit" aria-label="{escape(f"{says}, head {layer}.{head}")}" '
+            f'href="{escape(tinted(to, theme))}">{escape(says)}</a>'
+            for says, to in of_head(along, (layer, head))
+        ]
+        if said:
+            serves = "" if group is None else f"Serves heads {layer}.{group[0]} to {layer}.{group[1]}; the first, "
+            lines.append(f"<div>{escape(serves)}{shown}: {' · '.join(said)}</div>")
+    return f'<div style="font-size:13px;line-height:1.6">{"".join(lines)}</div>' if lines else ""
 
 
 def _score(circuit: Circuit, name: str) -> str:

@@ -1,6 +1,7 @@
 """The palettes that a session draws with: one for signed numbers, one for those from 0 up."""
 
 from typing import Any
+from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 import panel as pn
@@ -36,6 +37,17 @@ def choose(name: str, palette: str) -> None:
         return
     now = chosen() | {name: palette}
     _CHOSEN[pn.state.curdoc] = {key: one for key, one in now.items() if one != fitting(KINDS[key])[0]}
+
+
+def tint(theme: str) -> dict[str, str]:
+    """What an address says of this session's colours, on a page of this theme."""
+    return chosen() | ({"theme": "dark"} if theme == "dark" else {})
+
+
+def tinted(to: str, theme: str) -> str:
+    """The address of another page, in the colours of this session; '' stays ''."""
+    said = urlencode(tint(theme))
+    return f"{to}{'&' if '?' in to else '?'}{said}" if to and said else to
 
 
 def palette_of(kind: str) -> str | None:

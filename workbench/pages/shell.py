@@ -141,12 +141,11 @@ class Shell:
     @property
     def _tint(self) -> dict[str, str]:
         """What an address says of colours."""
-        return palettes.chosen() | ({"theme": "dark"} if self.theme == "dark" else {})
+        return palettes.tint(self.theme)
 
     def _tinted(self, to: str) -> str:
         """The address of another page, in the colours of this one; '' stays ''."""
-        said = urlencode(self._tint)
-        return f"{to}{'&' if '?' in to else '?'}{said}" if to and said else to
+        return palettes.tinted(to, self.theme)
 
     def _link(self) -> None:
         """Let the links of the header carry along what is set now."""

@@ -53,6 +53,7 @@ class Entry:
         origin: Where it comes from.
         size: Bytes on disk.
         modified: When it was written, in UTC.
+        parts: The names of its parts.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Entry:
     origin: Origin
     size: int
     modified: datetime
+    parts: tuple[str, ...] = ()
 
 
 Entries = list[Entry]
@@ -203,7 +205,8 @@ class Store:
                 warnings.warn(f"{path} is left out: {error}", stacklevel=2)
                 continue
             when = datetime.fromtimestamp(about.st_mtime, UTC)
-            entries.append(Entry(path.stem, header["kind"], header["title"], origin, about.st_size, when))
+            parts = tuple(header["parts"])
+            entries.append(Entry(path.stem, header["kind"], header["title"], origin, about.st_size, when, parts))
         return sorted(entries, key=lambda entry: entry.modified, reverse=True)
 
     def _whole(self, key: str) -> str:

@@ -46,6 +46,25 @@ def cell_of_place(graph: Graph, place: str) -> Cell | None:
     return None
 
 
+def heads_of_place(graph: Graph, place: str) -> list[tuple[int, int, tuple[int, int] | None]]:
+    """The heads that a node or edge involves, in its order: layer, head, and the group of a key-value head.
+
+    A key-value head stands for the first head that it serves; its group is the first and the last one. Where it serves no
+    other there is none: None.
+    """
+    found: list[tuple[int, int, tuple[int, int] | None]] = []
+    for node in place.split("->") if place else ():
+        layer, kind, head = graph.place(node)
+        if kind not in ("head", "q", "k", "v"):
+            continue
+        if ".kv" in node:
+            first = head * graph.group
+            found.append((layer, first, (first, first + graph.group - 1) if graph.group > 1 else None))
+        else:
+            found.append((layer, head, None))
+    return found
+
+
 def _site(result: Result, heading: Any) -> str | None:
     if "site" in result.values.dims:
         return next((str(name) for name in result.values.site.values if heading == f"site {safe(name)}"), None)

@@ -13,7 +13,7 @@ from workbench.errors import BadInput
 from workbench.jobs import JOBS, LIVE, Jobs
 from workbench.plots.hues import counted
 from workbench.result import Result, Scores
-from workbench.store import Store
+from workbench.store import Entry, Store
 from workbench.views.arranged import FIRST, Arranged
 from workbench.views.asking import ASKED
 from workbench.views.code import together
@@ -24,6 +24,7 @@ from workbench.views.head import OpenHead
 from workbench.views.heads_columns import JOINED
 from workbench.views.heads_grid import TableGrid
 from workbench.views.heads_table import HeadsTable
+from workbench.views.in_circuits import Held, InCircuits
 from workbench.views.question import Question, baseline_of
 from workbench.views.several import Several, StopsSeveral
 from workbench.views.stored import answers
@@ -42,6 +43,7 @@ class Heads(StopsSeveral, Arranged, Expecting):
         super().__init__(**state)
         self.jobs, self.store = jobs, store or Store()
         self.head, self.grid = OpenHead(jobs), TableGrid(jobs, self.store)
+        self.circuits = InCircuits(self.store)
         self.params = {name: one.default for name, one in self.method_fields.items()} | self.params
         self._several = Several(jobs)
         self._asked: dict[str, Question] = {}
@@ -85,6 +87,11 @@ class Heads(StopsSeveral, Arranged, Expecting):
         """The open head counted layer after layer; None where there is none, or not known how many heads a layer has."""
         heads = self.table.n_heads if self.table is not None else self.head.attention.heads
         return counted(self.head.head, heads)
+
+    def newest_circuits(self) -> list[tuple[Entry, Held]]:
+        """The newest stored circuits of the model and task, with what they keep."""
+        known = self.results.get(HEADS)
+        return self.circuits.newest(self.placed, self.task, None if known is None else known.origin)
 
     def question(self, method: str = HEADS) -> Question:
         """What a method is asked for the table.

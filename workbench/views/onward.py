@@ -8,6 +8,12 @@ from workbench.views.links import PAGES, address, carried, served
 # Pages that can be asked about any pairs of any model, in the order of the journey; and those that can be asked of a model.
 ASKED = ("maps", "heads", "attention", "residual", "circuits")
 ASKED_OF_MODEL = ("pairs", *ASKED, "channels")
+# What each page shows of one head, and what opens it there.
+OF_HEAD: dict[str, tuple[str, dict[str, str]]] = {
+    "heads": ("row among all heads", {}),
+    "attention": ("attention", {}),
+    "residual": ("residual stream", {"part": "answer"}),
+}
 
 
 def onward(pages: Sequence[str], query: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -17,8 +23,24 @@ def onward(pages: Sequence[str], query: Mapping[str, str]) -> list[tuple[str, st
         pages: Their names.
         query: What their URLs say.
     """
-    there = served() or pages
-    return [(PAGES[name][0], address(name, query)) for name in pages if name in there]
+    return [(PAGES[name][0], address(name, query)) for name in pages if has(name)]
+
+
+def has(page: str) -> bool:
+    """Whether this server has a page; a server that does not say which it has may have all."""
+    there = served()
+    return not there or page in there
+
+
+def of_head(along: Mapping[str, str], head: tuple[int, int]) -> list[tuple[str, str]]:
+    """What is to be seen of a head on other pages of this server, and the relative addresses.
+
+    Args:
+        along: What is carried along: model, task, the prompt and side.
+        head: Layer and head.
+    """
+    name = f"{head[0]}.{head[1]}"
+    return [(says, address(page, {**along, "head": name, **more})) for page, (says, more) in OF_HEAD.items() if has(page)]
 
 
 def link(page: str, view: Asking, more: Mapping[str, str]) -> str:
@@ -43,6 +65,22 @@ def looking(view: Asking, head: tuple[int, int], on: Mapping[str, str], query: i
     """
     pinned = {"pinned": f"{query}."} if query is not None else {}
     return link("attention", view, {"head": f"{head[0]}.{head[1]}"} | pinned | on)
+
+
+def in_circuit(view: Asking, key: str, head: tuple[int, int], on: Mapping[str, str]) -> str:
+    """The relative address of a stored circuit with the node of a head chosen.
+
+    Args:
+        view: What the page stands on.
+        key: Of the circuit, in the store.
+        head: Layer and head.
+        on: The prompt and side, as `on_prompt` gives them.
+    """
+    # The options of its task are the circuit's own.
+    along = {name: text for name, text in carried(view).items() if not name.startswith("task.")}
+    layer, number = map(str, head)
+    chosen = {"result": key, "at": f"a{layer}.h{number}", "layer": layer, "head": number}
+    return address("circuits", along | chosen | dict(on))
 
 
 def on_prompt(prompt: int, of: str) -> dict[str, str]:

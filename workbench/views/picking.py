@@ -7,10 +7,13 @@ from typing import Any
 import param
 
 from workbench.errors import BadInput
+from workbench.store import Store
 from workbench.views.asking import Asking
 from workbench.views.attention import Attention
 from workbench.views.cells import KEY_VALUE, Cell, cell_at, cell_of_place, group_of
+from workbench.views.links import carried
 from workbench.views.live import Live
+from workbench.views.onward import on_prompt
 from workbench.views.question import CUSTOM, Question
 
 
@@ -21,6 +24,7 @@ class Picking(Asking):
     picked = param.Parameter(doc="The Cell that was chosen, or None; of keys and values its head is a key-value head.")
 
     attention: Attention
+    store: Store
     ablation: Live
     _question: Question | None
 
@@ -84,6 +88,18 @@ class Picking(Asking):
         if picked is not None and picked.site in KEY_VALUE and picked.layer == looked.layer:
             return picked
         return Cell(looked.layer, looked.head, picked.pos if picked is not None else None)
+
+    @property
+    def along(self) -> dict[str, str]:
+        """What links from the result shown carry along: its model and prompts, whatever the form says by now."""
+        asked = self._question
+        if asked is None or not asked.task:
+            return carried(self)
+        placed = {"model": asked.model, "dtype": asked.dtype, "device": asked.device or self.device}
+        shown: Any = Asking(**placed, task=asked.task, options=dict(asked.options), rows=asked.rows)
+        # Own pairs are kept beside the results.
+        shown.store = self.store
+        return carried(shown) | on_prompt(self.attention.prompt, self.attention.of)
 
     def _has_prompts(self, why: str) -> bool:
         """Whether the prompts of the result are known; the user's own are as long as they stand in the form."""
