@@ -45,6 +45,7 @@ class AttentionPage(Shell):
         self.sidebar = ModelAndTask(view)
         self.grid = GridCard(view)
         self.grid.make()
+        self.grid.place()
         self.table = Table(self._row_clicked)
         self._setting = False
         self.page = self._layout()

@@ -34,7 +34,7 @@ class GridCard:
         view.param.watch(lambda *_: self._share(), [*SHARED, "columns", "given"])
 
     def make(self) -> None:
-        """Make the component itself, if it is not there; see `show`, which puts it on the page."""
+        """Make the component itself, if it is not there."""
         if self._grid is None:
             self._grid = panel_class(ATTENTION_GRID)(sizing_mode="stretch_width", margin=0)
             self._grid.param.watch(self._heard, ["locked", *SHARED])
@@ -51,8 +51,12 @@ class GridCard:
             self._tell(**thumbnails_state(made.thumbnails, made.words, made.unit))
         self._share()
         self._lock()
+        # With all that it draws: what is told while a browser makes it may be lost.
+        self.place()
+
+    def place(self) -> None:
+        """Put the component on the page, if it is made and not there."""
         if self._grid is not None and not self._place.objects:
-            # With all that it draws: what is told while a browser makes it may be lost.
             self._place.objects = [self._grid]
 
     def _share(self) -> None:
