@@ -25,6 +25,8 @@ TASK = {"n": 8, "seed": 0}
 # How many edges of the circuit are shown: the largest of them are replaced.
 SHOWN = 100
 LONG = 90_000
+# Milliseconds in which a page that was just drawn comes to rest.
+REST = 1000
 
 
 def pages(ref: str, repeats: int) -> dict[str, Any]:
@@ -53,6 +55,8 @@ def pages(ref: str, repeats: int) -> dict[str, Any]:
                 shown, form = _first(tab, f"{url}/circuits?result={heads.origin.key}")
                 row["first_page_s"].append(shown)
                 row["form_s"].append(form)
+        with _browsed(playwright, folder) as (_, tab, url):
+            row["step_s"] = _stepped(tab, f"{url}/circuits?result={circuits[0]}&size={SHOWN}", repeats)
         with _browsed(playwright, folder) as (_, tab, url):
             row |= _replaced(tab, [f"{url}/circuits?result={key}&size={SHOWN}" for key in circuits], repeats)
         with _browsed(playwright, folder) as (_, tab, url):
@@ -117,6 +121,61 @@ def _replaced(tab: Any, urls: list[str], repeats: int) -> dict[str, Any]:
     return {"very_first_s": firsts[0], "first_answer_s": firsts[1:], "node_s": nodes, "edge_s": edges}
 
 
+def _stepped(tab: Any, url: str, repeats: int) -> list[float]:
+    """Seconds from an arrow key on the slider of a circuit's size until the network is drawn at that size."""
+    canvas = _network(tab, url)
+    slider = tab.get_by_role("slider").first
+    slider.wait_for()
+    tab.wait_for_timeout(REST)
+    canvas.evaluate(
+        """canvas => {
+          window.took = []
+          let began = null
+          document.addEventListener("keydown", () => { began = performance.now() }, true)
+          new MutationObserver(() => {
+            if (began !== null) window.took.push(performance.now() - began)
+            began = null
+          }).observe(canvas, {attributes: true, attributeFilter: ["data-drawn"]})
+        }"""
+    )
+    slider.focus()
+    for step in range(4 * repeats):
+        slider.press("ArrowRight" if step % 4 < 2 else "ArrowLeft")
+        _until(lambda step=step: tab.evaluate("window.took.length") > step)
+        tab.wait_for_timeout(REST / 4)
+    return [each / 1000 for each in tab.evaluate("window.took")]
+
+
+def _hovered(tab: Any, repeats: int) -> list[float]:
+    """Seconds from a movement of the mouse onto a cell of a map until both maps on the page say that cell's number."""
+    maps = tab.locator(".js-plotly-plot").filter(has=tab.locator(".heatmaplayer"))
+    maps.first.scroll_into_view_if_needed()
+    tab.wait_for_timeout(REST)
+    maps.evaluate_all(
+        """plots => {
+          window.took = []
+          let began = null, before = ""
+          const layers = plots.slice(0, 2).map((one) => one.querySelector(".hoverlayer"))
+          const look = () => {
+            const said = layers.map((one) => one.textContent)
+            if (began === null || said.some((text) => !text) || said.join() === before) return
+            window.took.push(performance.now() - began)
+            before = said.join()
+            began = null
+          }
+          document.addEventListener("mousemove", () => { began ??= performance.now() }, true)
+          for (const one of layers) new MutationObserver(look).observe(one, {childList: true, subtree: true})
+        }"""
+    )
+    area = maps.first.locator(".nsewdrag").first.bounding_box()
+    for step in range(4 * repeats):
+        across, up = (step % 7 + 0.5) / 9, (3 * (step % 9) + 1.5) / 30
+        tab.mouse.move(area["x"] + area["width"] * across, area["y"] + area["height"] * up)
+        _until(lambda step=step: tab.evaluate("window.took.length") > step)
+        tab.wait_for_timeout(REST / 4)
+    return [each / 1000 for each in tab.evaluate("window.took")]
+
+
 def _network(tab: Any, url: str) -> Any:
     """The canvas of a circuit, drawn."""
     tab.goto(url)
@@ -168,9 +227,10 @@ def _answered(tab: Any, by: str) -> float:
 
 
 def _mapped(tab: Any, url: str, ref: str, repeats: int) -> dict[str, Any]:
-    """Seconds from a click on Compute until both maps of other prompts stand there; those that the library alone takes for it.
+    """Seconds from another seed in the form until both maps of its prompts stand there; those that the library alone takes.
 
-    And seconds from the choice of one of the prompts until its maps stand there, which asks no model.
+    And seconds from the choice of one of the prompts until its maps stand there, which asks no model; and from the mouse on a
+    cell until both maps say its number.
     """
     tab.goto(f"{url}/maps?{urlencode({'model': ref, 'task': 'ioi', 'task.n': TASK['n'], 'exact': 'no'})}")
     compute, prompt = (
@@ -182,15 +242,16 @@ def _mapped(tab: Any, url: str, ref: str, repeats: int) -> dict[str, Any]:
     for seed in range(1, repeats + 2):
         field = tab.locator("input").and_(tab.get_by_label("Seed", exact=True))
         field.fill(str(seed))
-        field.press("Enter")
-        tab.wait_for_function(f"location.search.includes('task.seed={seed}')")
         before = _figures(tab)
         start = time.perf_counter()
-        compute.click()
+        field.press("Enter")
+        if seed == 1:
+            tab.wait_for_function("location.search.includes('task.seed=1')")
+            compute.click()
         _until(lambda before=before: _changed(before, _figures(tab)))
         took = time.perf_counter() - start
         tab.get_by_text("Done.", exact=True).wait_for()
-        # The first also loads the model.
+        # The first also loads the model; once it has been asked, what is set for the same model is computed at once.
         if seed > 1:
             mapped.append(took)
     for at in range(1, repeats + 1):
@@ -203,7 +264,12 @@ def _mapped(tab: Any, url: str, ref: str, repeats: int) -> dict[str, Any]:
         _until(lambda before=before: _changed(before, _figures(tab)))
         chosen.append(time.perf_counter() - start)
         tab.get_by_role("listbox").wait_for(state="hidden")
-    return {"mapped_s": mapped, "own_s": _own(ref, range(2, repeats + 2)), "prompt_s": chosen}
+    return {
+        "mapped_s": mapped,
+        "own_s": _own(ref, range(2, repeats + 2)),
+        "prompt_s": chosen,
+        "hover_s": _hovered(tab, repeats),
+    }
 
 
 def _own(ref: str, seeds: Iterable[int]) -> list[float]:
@@ -251,4 +317,6 @@ def told(row: dict[str, Any]) -> list[str]:
         f"{median(row['edge_s']):.2f} s",
         f"maps of other prompts: {median(row['mapped_s']):.2f} s, of which the model's own {median(row['own_s']):.2f} s; of "
         f"one prompt: {median(row['prompt_s']):.2f} s",
+        f"the mouse on a cell of a map: {1000 * median(row['hover_s']):.0f} ms, slowest {1000 * max(row['hover_s']):.0f}; a "
+        f"step of a circuit's size: {1000 * median(row['step_s']):.0f} ms, slowest {1000 * max(row['step_s']):.0f}",
     ]

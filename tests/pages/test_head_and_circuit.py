@@ -67,7 +67,7 @@ def test_a_node_leads_to_the_row_of_its_head_and_that_back_to_the_node(tab, url,
     until(tab, lambda: circuit.ablation.place == node)
     layer, head = map(int, node[1:].split(".h"))
     for page in ("attention", "residual stream"):
-        assert tab.get_by_role("link", name=f"{page}, head {layer}.{head}").count() == 1
+        tab.get_by_role("link", name=f"{page}, head {layer}.{head}").wait_for(timeout=EXPECT)
     tab.get_by_role("link", name=f"row among all heads, head {layer}.{head}").click()
     tab.get_by_text(f"Head {layer}.{head}", exact=True).wait_for(timeout=EXPECT)
     until(tab, lambda: isinstance(views[-1], Heads) and views[-1].head.head == (layer, head))
@@ -76,7 +76,7 @@ def test_a_node_leads_to_the_row_of_its_head_and_that_back_to_the_node(tab, url,
     edges = int(circuit.result.parts["kept"].values.sum())
     assert "theme=dark" in tab.url
     back = tab.get_by_role("link", name="In the circuit of").filter(has_text=f"{edges:,} edges")
-    assert back.count() == 1
+    back.wait_for(timeout=EXPECT)
     back.click()
     tab.get_by_text("Shown from the store.").wait_for(timeout=EXPECT)
     until(tab, lambda: isinstance(views[-1], Circuits) and views[-1].ablation.place == node)

@@ -35,9 +35,15 @@ def show(tab):
 
 
 def below_table(tab):
-    """Pixels from the top of the table to that of the grid."""
-    edges = [tab.locator(name).first.bounding_box()["y"] for name in (".sheet:has(table)", "canvas.base")]
-    return edges[1] - edges[0]
+    """Pixels from the top of the table to that of the grid, once nothing moves any more."""
+    read = None
+    for _ in range(20):
+        before, edges = read, [tab.locator(name).first.bounding_box()["y"] for name in (".sheet:has(table)", "canvas.base")]
+        read = edges[1] - edges[0]
+        if read == before:
+            break
+        tab.wait_for_timeout(400)
+    return read
 
 
 def named(row):
