@@ -37,8 +37,8 @@ def app_lines(figures: dict[str, Any]) -> list[str]:
             f"| two maps of other prompts, `{name}`, beyond the model's own time | under 1 s | "
             f"**{median(row['mapped_s']) - median(row['own_s']):.2f} s** ({median(row['mapped_s']):.2f} s in all); of one "
             f"prompt of them {median(row['prompt_s']):.2f} s |",
-            f"| the mouse on a cell, until both maps say its number | under 50 ms | **{1000 * median(row['hover_s']):.0f} ms**, "
-            f"slowest {1000 * max(row['hover_s']):.0f} ms |",
+            f"| the mouse on a cell, until both maps say its number | under 50 ms | "
+            f"**{1000 * median(row['hover_s']):.0f} ms**, slowest {1000 * max(row['hover_s']):.0f} ms |",
             f"| a step of the slider of a circuit's size, on the page | under 100 ms | "
             f"**{1000 * median(row['step_s']):.0f} ms**, slowest {1000 * max(row['step_s']):.0f} ms |",
         ]

@@ -227,7 +227,7 @@ def _answered(tab: Any, by: str) -> float:
 
 
 def _mapped(tab: Any, url: str, ref: str, repeats: int) -> dict[str, Any]:
-    """Seconds from another seed in the form until both maps of its prompts stand there; those that the library alone takes.
+    """Seconds from another seed in the form until both maps of its prompts stand there; those that the library takes alone.
 
     And seconds from the choice of one of the prompts until its maps stand there, which asks no model; and from the mouse on a
     cell until both maps say its number.
@@ -251,7 +251,7 @@ def _mapped(tab: Any, url: str, ref: str, repeats: int) -> dict[str, Any]:
         _until(lambda before=before: _changed(before, _figures(tab)))
         took = time.perf_counter() - start
         tab.get_by_text("Done.", exact=True).wait_for()
-        # The first also loads the model; once it has been asked, what is set for the same model is computed at once.
+        # The first also loads the model; after it what is set for the same model is computed at once.
         if seed > 1:
             mapped.append(took)
     for at in range(1, repeats + 1):

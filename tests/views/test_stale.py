@@ -192,3 +192,22 @@ def test_stop_stops_what_was_pressed_twice(view, press, jobs, store, hold):
     assert held.wait(20)
     settle(made)
     assert made.status == "stopped"
+
+
+def test_what_is_typed_anew_is_computed_though_its_field_was_empty_for_a_moment(jobs, store):
+    view = opened(Maps(jobs, store, options={"n": 3}, exact=False, **SET_TO))
+    view.options = {**view.options, "seed": 1}
+    assert not view._several, "nothing is computed before it is asked for"
+    view.show()
+    settle(view)
+    view.options = {**view.options, "seed": None}
+    assert not view._several
+    assert not view.told
+    view.options = {**view.options, "seed": 2}
+    assert view._several
+    settle(view)
+    assert {one.origin.task_params["seed"] for one in view.results.values()} == {2}
+    view.model = "tiny:induction"
+    assert not view._several, "another model is not loaded unasked"
+    view.model = "tiny:repeat"
+    assert not view._several

@@ -9,7 +9,7 @@ from typing import Any
 import param
 
 from workbench.errors import BadInput
-from workbench.jobs import JOBS, LIVE, Jobs
+from workbench.jobs import JOBS, LIVE, Jobs, Placed
 from workbench.result import Result
 from workbench.store import Store
 from workbench.views.asking import ASKED
@@ -41,8 +41,8 @@ class Panels(StopsSeveral, Expecting):
         self.attention = Attention(jobs)
         self._several = Several(jobs)
         self._asked: dict[str, Question] = {}
-        # Once shown, what else is set for the same model is shown too.
-        self._wanted = False
+        # Once shown, what else is set for the same model is shown too, also after a field was empty for a moment.
+        self._wanted: Placed | None = None
         # How the jobs since then have ended.
         self._ends: set[str] = set()
         self._ready()
@@ -95,13 +95,13 @@ class Panels(StopsSeveral, Expecting):
         self.param.update(**self._several.progress(), reasons=reasons)
         kept = {panel: one for panel, one in self.results.items() if panel not in gone}
         self._take(kept | (answers(self.store, new) if new else {}))
-        if self._wanted and self.placed in self.jobs.models:
+        if self._wanted != self.placed:
+            self._wanted = None
+        elif asked and self.placed in self.jobs.models:
             self.show()
 
     def _follow(self, before: Question | None, asked: Question | None) -> None:
         """What belongs to a model or to prompts that are others now goes."""
-        if before is None or asked is None or before.placed != asked.placed:
-            self._wanted = False
         if before is None or asked is None or before.pairs_key != asked.pairs_key:
             self.param.update(prompts=[], baseline=None)
         elif before.params.get("metric") != asked.params.get("metric"):
@@ -129,7 +129,7 @@ class Panels(StopsSeveral, Expecting):
         except BadInput as problem:
             self.tell("error", str(problem))
             return
-        self._wanted = True
+        self._wanted = self.placed
         self._ends = set() if not self._several else self._ends
         store = self.store
         missing = {panel: one for panel, one in asked.items() if panel not in self.results and panel not in self._several}
