@@ -241,9 +241,11 @@ def _mapped(tab: Any, url: str, ref: str, repeats: int) -> dict[str, Any]:
     # Of seed 0 a map is stored: it would stand there before the click.
     for seed in range(1, repeats + 2):
         field = tab.locator("input").and_(tab.get_by_label("Seed", exact=True))
-        field.fill(str(seed))
+        # What is typed in the very moment in which the last maps come may be lost.
+        tab.wait_for_timeout(REST)
         before = _figures(tab)
         start = time.perf_counter()
+        field.fill(str(seed))
         field.press("Enter")
         if seed == 1:
             tab.wait_for_function("location.search.includes('task.seed=1')")

@@ -121,3 +121,16 @@ def test_hostile_text_is_text_and_a_narrow_dark_window_holds_everything(tab, vie
     assert tab.locator("img[src=x]").count() == 0
     assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert not tab.get_by_text("Internal error").count()
+
+
+def test_a_number_is_typed_again_without_leaving_its_field(tab, url, views):
+    tab.goto(f"{url}?task=repeated_tokens")
+    field = tab.locator("input").and_(tab.get_by_label("Seed", exact=True))
+    field.wait_for(timeout=EXPECT)
+    field.click()
+    for typed in "234":
+        field.fill(typed)
+        field.press("Enter")
+        until(tab, lambda typed=typed: views[-1].options["seed"] == int(typed))
+        until(tab, lambda: field.evaluate("each => each.getRootNode().activeElement === each"))
+        assert field.input_value() == typed

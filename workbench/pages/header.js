@@ -157,7 +157,18 @@ export function render({model}) {
   const away = (event) => {
     for (const one of drops) if (!one.held.hidden && !event.composedPath().includes(one.box)) one.fold()
   }
+  // A number field of the library's takes what is typed and Enter only once for each time it is entered; so it is left and
+  // entered anew, in two draws of the page.
+  const again = (event) => {
+    const field = event.composedPath()[0]
+    if (event.key !== "Enter" || field.tagName !== "INPUT" || !field.parentElement.querySelector(".MuiInputAdornment-root")) return
+    setTimeout(() => {
+      field.blur()
+      requestAnimationFrame(() => setTimeout(() => field.focus()))
+    })
+  }
   document.addEventListener("keydown", keys)
+  document.addEventListener("keyup", again)
   document.addEventListener("pointerdown", away, true)
   window.addEventListener("resize", fit)
   model.on("links", () => {
@@ -168,6 +179,7 @@ export function render({model}) {
   })
   model.on("remove", () => {
     document.removeEventListener("keydown", keys)
+    document.removeEventListener("keyup", again)
     document.removeEventListener("pointerdown", away, true)
     window.removeEventListener("resize", fit)
   })
