@@ -469,3 +469,26 @@ def test_stop_comes_between_two_layers_of_one_batch(llama):
     for block in llama.blocks:
         block._forward_hooks.clear()
         assert not block._forward_pre_hooks
+
+
+def test_who_waits_for_a_job_is_told_that_it_has_ended(jobs, caplog):
+    told = []
+    jobs.tell("first", lambda: told.append("first"))
+    jobs.tell("second", lambda: told.append("second"))
+    jobs.tell("broken", lambda: 1 / 0)
+    jobs.tell("gone", lambda: told.append("gone"))
+    gate = Gate(2)
+    job = jobs.submit("a", "k", gate, owner="first")
+    for other in ("broken", "gone"):
+        jobs.submit("a", "k", gate, owner=other)
+    assert gate.reached.wait(SOON)
+    jobs.forget("gone")
+    assert told == []
+    gate.go.set()
+    assert job.wait(SOON)
+    second = jobs.submit("a", "l", lambda model, job: 2, owner="second")
+    assert second.wait(SOON)
+    # Its teller comes after its end.
+    assert jobs.submit("a", "m", lambda model, job: 3).wait(SOON)
+    assert told == ["first", "second"]
+    assert "could not be told" in caplog.text

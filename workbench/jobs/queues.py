@@ -1,5 +1,6 @@
 """The jobs of this process, in a queue per device, served in turns of those who ask."""
 
+import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from workbench.jobs.limits import limits
 from workbench.jobs.models import Models
 from workbench.jobs.placed import Placed
 from workbench.progress import Step, Stopped
+
+log = logging.getLogger(__name__)
 
 
 class Turns:
@@ -58,6 +61,7 @@ class Jobs:
         self._turns: dict[str | None, Turns] = {}
         self._live: dict[str, Job] = {}
         self._lasting: set[str] = set()
+        self._told: dict[str, Callable[[], None]] = {}
         self._changed = threading.Condition()
         self._fetching = Fetching(self.models.fetch, self._drop_ended)
 
@@ -126,8 +130,13 @@ class Jobs:
             jobs = list(self._live.items())
         return {key: job.state() for key, job in jobs if job.live and not job.patient}
 
+    def tell(self, owner: str, call: Callable[[], None]) -> None:
+        """Call something, in the worker's thread, whenever a job has ended that this owner waits for."""
+        self._told[owner] = call
+
     def forget(self, owner: str) -> None:
         """An owner has gone: what runs goes on, and so does what he started himself; helpers that wait go with him."""
+        self._told.pop(owner, None)
         with self._changed:
             for key, job in list(self._live.items()):
                 job.forget(owner)
@@ -184,8 +193,20 @@ class Jobs:
                 # It gave way, and who asked went while it ran.
                 job.stop()
             self._drop_ended()
+            if not job.live:
+                self._tell(job)
             # Else the last result would stay in memory until the next question.
             del job, found
+
+    def _tell(self, job: Job) -> None:
+        """Those who wait for it need not look again to know that it has ended."""
+        for owner, call in list(self._told.items()):
+            if job.asked_by(owner):
+                try:
+                    call()
+                except Exception:
+                    # Of a session that is just ending; the work of others goes on.
+                    log.exception("who waits for %s could not be told", job.key)
 
     def _drop_ended(self) -> None:
         with self._changed:

@@ -3,9 +3,12 @@
 Those of a browser session take turns with those of others, and end or go on when it ends.
 """
 
+from collections.abc import Callable
+
 import panel as pn
 
 from workbench.jobs import Jobs
+from workbench.pages.in_turn import in_turn
 from workbench.views.links import PAGES
 
 
@@ -14,6 +17,12 @@ def attend(jobs: Jobs) -> None:
     jobs.who, jobs.where = session, place
     if pn.state.curdoc is not None:
         pn.state.on_session_destroyed(lambda context: jobs.forget(context.id))
+
+
+def tell_ends(jobs: Jobs, call: Callable[[], None]) -> None:
+    """Call something in this session's turn whenever a job that it waits for has ended."""
+    document = pn.state.curdoc
+    jobs.tell(session(), lambda: document.add_next_tick_callback(lambda: in_turn(call)))
 
 
 def visited() -> bool:

@@ -18,7 +18,7 @@ from workbench.pages.header import Header
 from workbench.pages.in_turn import take_turns
 from workbench.pages.late import after_load, late
 from workbench.pages.ruler import Ruler
-from workbench.pages.session import attend, visited
+from workbench.pages.session import attend, tell_ends, visited
 from workbench.pages.shown import PADDING
 from workbench.pages.workshop import accompany
 from workbench.views.asking import ASKED, Asking
@@ -122,6 +122,7 @@ class Shell:
         self._ticker = PeriodicCallback(callback=self.view.refresh, period=TICK, background=True)
         # What is changed before the page has loaded never reaches the browser: an answer that comes at once waits for it.
         pn.state.onload(self._ticker.start)
+        pn.state.onload(lambda: tell_ends(getattr(self.view, "jobs", JOBS), self.view.refresh))
 
     def _take_palettes(self) -> str:
         """Take up the palettes that the URL names; gives what could not be used."""

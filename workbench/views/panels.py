@@ -4,9 +4,11 @@ As on every page nothing here computes: `show` hands questions to the queue, `re
 """
 
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import param
+from param.parameterized import batch_call_watchers
 
 from workbench.errors import BadInput
 from workbench.jobs import JOBS, LIVE, Jobs, Placed
@@ -81,10 +83,18 @@ class Panels(StopsSeveral, Expecting):
 
     def _set(self) -> None:
         """Something else is asked about: show what is stored of it, and nothing of what was asked before."""
+        # Told at once, when all of it is set: pages draw what they are told, and forecast what is not being computed.
+        with batch_call_watchers(self):
+            self._set_to(self._askable())
+
+    def _askable(self) -> dict[str, Question]:
+        """What is asked; nothing where a setting is out of its range."""
         try:
-            asked = self.questions()
+            return self.questions()
         except BadInput:
-            asked = {}
+            return {}
+
+    def _set_to(self, asked: dict[str, Question]) -> None:
         before, self._asked = self._asked, asked
         new = {panel: one for panel, one in asked.items() if panel not in before or before[panel].key != one.key}
         gone = [panel for panel in self.panels if panel not in asked or panel in new]
@@ -152,6 +162,12 @@ class Panels(StopsSeveral, Expecting):
         if not self._several:
             return
         states = self._several.states()
+        with batch_call_watchers(self):
+            self._take_over(states)
+        for message in dict.fromkeys(state.message for state in states.values() if state.status == "failed"):
+            self.tell("error", message)
+
+    def _take_over(self, states: Mapping[str, SimpleNamespace]) -> None:
         for panel, state in states.items():
             self._hear(panel, state)
         ended = {panel: state for panel, state in states.items() if state.status not in LIVE}
@@ -164,8 +180,6 @@ class Panels(StopsSeveral, Expecting):
         self._ends |= {state.status for state in ended.values()}
         last = next((status for status in ("failed", "stopped", "done") if status in self._ends), self.status)
         self.param.update(**self._several.progress(last))
-        for message in dict.fromkeys(failed.values()):
-            self.tell("error", message)
 
     def _hear(self, panel: str, state: Any) -> None:
         """Take over what the job of a panel told on its way."""
