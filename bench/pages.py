@@ -25,8 +25,38 @@ TASK = {"n": 8, "seed": 0}
 # How many edges of the circuit are shown: the largest of them are replaced.
 SHOWN = 100
 LONG = 90_000
-# Milliseconds in which a page that was just drawn comes to rest.
-REST = 1000
+# Milliseconds in which a page that was just drawn comes to rest; between two looks at what is waited for.
+REST, LOOK = 1000, 20
+# Looked at within the page: asked through the browser's debugger a hundred times a second, the page and the model beside it
+# lost half a second of two cores to the asking.
+PROBE = """
+window.probe = {
+  *roots(root = document) {
+    yield root
+    for (const each of root.querySelectorAll("*")) if (each.shadowRoot) yield* window.probe.roots(each.shadowRoot)
+  },
+  answer() {
+    for (const root of window.probe.roots()) {
+      if (root.host?.checkVisibility() && root.textContent.includes("Right answer")) return root.textContent
+    }
+    return ""
+  },
+  // The numbers of every heatmap: objects of their own as long as nothing is drawn anew.
+  numbers() {
+    const plots = [...window.probe.roots()].flatMap((root) => [...root.querySelectorAll(".js-plotly-plot")])
+    return plots.map((one) => (one.data ?? []).filter((of) => of.type === "heatmap").map((of) => of.z))
+      .filter((numbers) => numbers.length)
+  },
+  keep() { window.probe.kept = window.probe.numbers() },
+  // Whether every heatmap, and at least two of them, shows other numbers than those kept.
+  changed() {
+    const before = window.probe.kept, now = window.probe.numbers()
+    const other = (one, at) => !(at in before) || JSON.stringify(one) !== JSON.stringify(before[at])
+    const touched = now.every((one, at) => one.some((z, i) => z !== before[at]?.[i]))
+    return now.length >= Math.max(2, before.length) && touched && now.every(other)
+  },
+}
+"""
 
 
 def pages(ref: str, repeats: int) -> dict[str, Any]:
@@ -77,6 +107,7 @@ class _browsed:
         self._browser = self._playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
         tab = self._browser.new_page(viewport={"width": 1400, "height": 900})
         tab.set_default_timeout(LONG)
+        tab.add_init_script(PROBE)
         return started, tab, f"http://127.0.0.1:{port}"
 
     def __exit__(self, *problem: Any) -> None:
@@ -211,18 +242,12 @@ def _clear(tab: Any) -> None:
 
 def _answered(tab: Any, by: str) -> float:
     """Seconds from the click until other numbers stand there."""
-    said = tab.get_by_text("Right answer")
-
-    def told() -> str:
-        # With the line above it, the change in the metric.
-        return said.evaluate("each => each.getRootNode().textContent") if said.is_visible() else ""
-
-    before = told()
+    before = tab.evaluate("probe.answer()")
     button = tab.get_by_role("button", name=by)
     button.wait_for()
     start = time.perf_counter()
     button.click()
-    _until(lambda: told() not in ("", before))
+    tab.wait_for_function("before => !['', before].includes(probe.answer())", arg=before, polling=LOOK)
     return time.perf_counter() - start
 
 
@@ -243,27 +268,27 @@ def _mapped(tab: Any, url: str, ref: str, repeats: int) -> dict[str, Any]:
         field = tab.locator("input").and_(tab.get_by_label("Seed", exact=True))
         # What is typed in the very moment in which the last maps come may be lost.
         tab.wait_for_timeout(REST)
-        before = _figures(tab)
+        tab.evaluate("probe.keep()")
         start = time.perf_counter()
         field.fill(str(seed))
         field.press("Enter")
         if seed == 1:
             tab.wait_for_function("location.search.includes('task.seed=1')")
             compute.click()
-        _until(lambda before=before: _changed(before, _figures(tab)))
+        tab.wait_for_function("probe.changed()", polling=LOOK)
         took = time.perf_counter() - start
         tab.get_by_text("Done.", exact=True).wait_for()
         # The first also loads the model; after it what is set for the same model is computed at once.
         if seed > 1:
             mapped.append(took)
     for at in range(1, repeats + 1):
-        before = _figures(tab)
+        tab.evaluate("probe.keep()")
         prompt.click()
         option = tab.get_by_role("listbox").get_by_text(re.compile(f"^{at}: "))
         option.wait_for()
         start = time.perf_counter()
         option.click()
-        _until(lambda before=before: _changed(before, _figures(tab)))
+        tab.wait_for_function("probe.changed()", polling=LOOK)
         chosen.append(time.perf_counter() - start)
         tab.get_by_role("listbox").wait_for(state="hidden")
     return {
@@ -286,19 +311,6 @@ def _own(ref: str, seeds: Iterable[int]) -> list[float]:
             METHODS[name](model, pairs)
         taken.append(time.perf_counter() - start)
     return taken
-
-
-def _figures(tab: Any) -> list[str]:
-    """The numbers of every heatmap on the page, as the browser has them."""
-    return tab.locator(".js-plotly-plot").evaluate_all(
-        """all => all.map((one) => (one.data ?? []).filter((of) => of.type === "heatmap").map((of) => of.z))
-          .filter((numbers) => numbers.length).map((numbers) => JSON.stringify(numbers))"""
-    )
-
-
-def _changed(before: list[str], after: list[str]) -> bool:
-    """Whether every heatmap of a page shows other numbers."""
-    return len(after) >= max(2, len(before)) and all(one != other for one, other in zip(before, after, strict=False))
 
 
 def _until(true: Any) -> None:
