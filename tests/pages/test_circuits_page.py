@@ -134,7 +134,7 @@ def test_a_node_is_reached_by_key_replaced_by_click_and_brought_back_by_the_addr
     tab.get_by_role("button", name="Zero").click(timeout=EXPECT)
     tab.get_by_text(f"{head} writes zero").wait_for(timeout=EXPECT)
     tab.get_by_text("Right answer").wait_for(timeout=EXPECT)
-    change = views[-1].ablation.answer.changed.change
+    change = views[-1].ablation.answer.change
     tab.get_by_text(f"{change:+.3g} ±", exact=False).first.wait_for(timeout=EXPECT)
     canvas.press("e")
     edge = drawn(tab)["at"]
@@ -144,11 +144,11 @@ def test_a_node_is_reached_by_key_replaced_by_click_and_brought_back_by_the_addr
     tab.get_by_text(f"{edge} carries what it is on the corrupt prompt").wait_for(timeout=EXPECT)
     until(tab, lambda: views[-1].ablation.answer is not None and len(views[-1].ablation.answer.asked) == 2)
     tab.wait_for_function("location.search.includes('other')", timeout=EXPECT)
-    both = views[-1].ablation.answer.changed.change
+    both = views[-1].ablation.answer.change
     tab.goto(tab.url)
     tab.get_by_text(f"{edge} carries what it is on the corrupt prompt").wait_for(timeout=EXPECT)
     tab.get_by_text("Right answer").wait_for(timeout=EXPECT)
-    assert views[-1].ablation.answer.changed.change == both
+    assert views[-1].ablation.answer.change == both
     tab.get_by_role("button", name="Remove").first.click()
     until(tab, lambda: len(views[-1].ablation.replaced) == 1)
     tab.get_by_role("button", name="Undo").click()

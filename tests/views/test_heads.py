@@ -412,7 +412,7 @@ def test_opening_a_link_never_loads_a_model_that_is_not_at_hand(tmp_path):
 
 
 def test_a_head_that_the_model_lacks_is_told_once_the_table_is_there(view):
-    view.open((9, 9), look=False)
+    view.open((9, 9), load=False)
     view.find()
     settle(view)
     assert view.head.head is None

@@ -59,7 +59,7 @@ def store(tmp_path):
 @pytest.fixture
 def view(store):
     made = opened(Heads(Jobs(), store, model="gpt2", task="ioi"))
-    made.open(IN, look=False)
+    made.open(IN, load=False)
     return made
 
 
@@ -97,7 +97,7 @@ def test_a_head_that_is_in_some_or_none_is_told_so_and_nothing_where_no_circuit_
     assert "of this task" not in words.links(view)
     now = time.time()
     put(store, circuit(0), now)
-    view.open(OUT, look=False)
+    view.open(OUT, load=False)
     assert "a2.h3 is not in the last circuit of this task" in words.links(view)
     put(store, circuit(1, ["a2.h3->logits"]), now - 86400 * 3)
     (text, to), *more = linked(words.links(view))
@@ -123,7 +123,7 @@ def test_no_file_is_read_twice_and_the_store_is_not_listed_again_until_it_change
     keys = [put(store, circuit(seed), now - seed) for seed in range(5)]
     rest(store)
     for head in (IN, OUT, IN):
-        view.open(head, look=False)
+        view.open(head, load=False)
         words.links(view)
     assert sorted(read) == sorted(keys[:3])
     assert len(listed) == 1
@@ -149,7 +149,7 @@ def test_of_own_pairs_only_circuits_of_just_these_are_told(view, store):
     mine = put(store, circuit(0, task="custom", pairs="b" * 16), now)
     put(store, circuit(1, task="custom", pairs="c" * 16), now)
     view.param.update(task="custom", rows=ROWS)
-    view.open(IN, look=False)
+    view.open(IN, load=False)
     assert linked(words.links(view)) == [], "what the pairs are is not known yet"
     values = xr.DataArray(np.zeros((1, 1, 1)), dims=("detector", "layer", "head"))
     view.results = {HEADS: Scores("Heads", "", values, origin=replace(samples.ORIGIN, method=HEADS, pairs="b" * 16))}
@@ -161,11 +161,11 @@ def test_of_own_pairs_only_circuits_of_just_these_are_told(view, store):
 def test_the_link_opens_the_circuit_with_the_node_chosen_and_the_prompt_carried_along(view, store):
     key = put(store, circuit(task_params={"n": 7}), time.time())
     view.options = {**view.options, "n": 5}
-    view.open(IN, look=False)
+    view.open(IN, load=False)
     view.head.attention.param.update(prompt=2, of="corrupt")
     [(_, to)] = linked(words.links(view))
     there = opened(Circuits(Jobs(), store))
-    there.choose = lambda cell: None
+    there.choose = lambda cell, load=True: None
     restore(there, query(to))
     assert (there.told, there.key, there.ablation.place) == ([], key, "a0.h1")
     assert (there.attention.prompt, there.attention.of) == (2, "corrupt")
@@ -178,7 +178,7 @@ def test_only_pages_that_are_served_are_linked_to(view, store, monkeypatch):
     assert re.findall('href="([a-z]*)', words.links(view)) == ["attention"]
     monkeypatch.setenv("WORKBENCH_PAGES", "heads circuits")
     assert re.findall('href="([a-z]*)', words.links(view)) == ["circuits", "circuits"]
-    view.open(OUT, look=False)
+    view.open(OUT, load=False)
     monkeypatch.setenv("WORKBENCH_PAGES", "heads")
     assert words.links(view) == ""
 
@@ -187,7 +187,7 @@ def test_the_card_has_the_links_in_the_colours_of_the_page_and_hostile_names_as_
     model = f"folder/{HOSTILE}"
     key = put(store, circuit(model=model), time.time())
     view.model = model
-    view.open(IN, look=False)
+    view.open(IN, load=False)
     monkeypatch.setattr(palettes, "chosen", lambda: {"palette": "\"'>"})
     cards = HeadCards(view)
     cards.tell("dark")

@@ -102,7 +102,7 @@ class LiveCard:
         # What was replaced before fades until the answer to what is replaced now is there.
         past = answer is not None and answer.asked != tuple(self.live.replaced)
         self.says.styles = self.table.styles = {"opacity": ".3" if past else "1"}
-        self.menu.show(None if answer is None or past else answer.scores(), code=self.live.code)
+        self.menu.show(None if answer is None or past else answer.scores, code=self.live.code)
 
 
 def _text() -> pn.pane.HTML:

@@ -104,30 +104,31 @@ def sentence(each: Replaced, heads: int, theme: str) -> str:
 
 def changed(answer: Answer) -> str:
     """What the interventions change on average."""
-    found, count = answer.changed, len(answer.prompts)
-    error = "" if np.isnan(found.error) else f" ± {found.error:.2g}"
-    spread = "mean" if np.isnan(found.error) else "mean ± 1 s.e."
+    count, alone = len(answer.prompts), np.isnan(answer.error)
+    error = "" if alone else f" ± {answer.error:.2g}"
+    spread = "mean" if alone else "mean ± 1 s.e."
     prompts = f"{count} prompt{'s' * (count > 1)}" if count == answer.of else f"the first {count} of {answer.of} prompts"
-    right = [float(each.mean()) for each in found.right]
+    right = [float(each.mean()) for each in answer.right]
     flips = sum(before != after for before, after in answer.likeliest)
+    metric = answer.metric.replace("_", " ").capitalize()
     return (
         '<div style="font-size:13px;line-height:1.6;font-variant-numeric:tabular-nums">'
-        f"{escape(found.metric.replace('_', ' ').capitalize())} {found.before.mean():+.3g} → <b>{found.after.mean():+.3g}</b>: "
-        f"<b>{found.change:+.3g}{error}</b> {escape(found.unit)} ({spread} over {prompts})<br>"
+        f"{escape(metric)} {answer.before.mean():+.3g} → <b>{answer.after.mean():+.3g}</b>: "
+        f"<b>{answer.change:+.3g}{error}</b> {escape(answer.scores.unit)} ({spread} over {prompts})<br>"
         f"Right answer {right[0]:.1%} → <b>{right[1]:.1%}</b> · the most probable token changes on {flips} of {count}</div>"
     )
 
 
 def table(answer: Answer) -> str:
     """A row per prompt: the metric and the most probable token, without and with what is replaced."""
-    found = answer.changed
     cells = [f"<th>{name}</th>" for name in HEAD]
     lines = [f"<tr>{''.join(cells)}</tr>"]
+    before, after, likeliest = answer.before, answer.after, answer.likeliest
     for index, text in enumerate(answer.prompts):
-        words = [f"{word} {found.probabilities[run, index, 0]:.0%}" for run, word in enumerate(answer.likeliest[index])]
+        words = [f"{word} {answer.probabilities[run, index]:.0%}" for run, word in enumerate(likeliest[index])]
         shown = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-        kept = [f"{found.before[index]:+.2f}", f"{found.after[index]:+.2f}", *words]
-        moved = ' style="font-weight:600"' if len(set(answer.likeliest[index])) > 1 else ""
+        kept = [f"{before[index]:+.2f}", f"{after[index]:+.2f}", *words]
+        moved = ' style="font-weight:600"' if len(set(likeliest[index])) > 1 else ""
         lines.append(
             f'<tr{moved}><td title="{escape(text)}">{escape(shown)}</td>'
             + "".join(f'<td style="white-space:nowrap">{escape(cell)}</td>' for cell in kept)

@@ -49,7 +49,7 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
     asked.attempt("against", view.compared.choose)
     asked.attempt(
         "live",
-        lambda text: view.ablation.restore(text, ready(view) and (view.task != CUSTOM or bool(view.rows))),
+        lambda text: view.ablation.restore(text, load=ready(view) and (view.task != CUSTOM or bool(view.rows))),
         LONGEST,
     )
     asked.tell(view)
@@ -57,7 +57,7 @@ def restore(view: Circuits, query: Mapping[str, str]) -> None:
 
 
 def _look(view: Circuits, asked: Query) -> None:
-    """Choose the cell of the URL, if its model is at hand: opening a link must not fetch a model."""
+    """Choose the cell of the URL: opening a link must not fetch a model."""
     chosen: dict[str, int] = {}
     for name in ("layer", "head", "pos", "prompt"):
         asked.attempt(name, lambda text, name=name: chosen.update({name: count(name, text)}))
@@ -72,8 +72,9 @@ def _look(view: Circuits, asked: Query) -> None:
             view.tell("warning", f"{name} must be from 0 to {sizes[name] - 1}; got {chosen[name]}.")
             return
     view.attention.prompt = min(chosen.get("prompt", 0), max(0, len(view.attention.prompts) - 1))
-    if ready(view) and (view.task != CUSTOM or view.rows):
-        view.choose(Cell(chosen["layer"], chosen.get("head", 0), chosen.get("pos"), site[0] if site else None))
+    if view.task != CUSTOM or view.rows:
+        cell = Cell(chosen["layer"], chosen.get("head", 0), chosen.get("pos"), site[0] if site else None)
+        view.choose(cell, load=ready(view))
 
 
 def _method(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from workbench.errors import BadInput
 from workbench.graph import Graph
 from workbench.jobs import Job
 from workbench.plots.text import visible
-from workbench.result import Origin, Scores
+from workbench.result import Scores
 from workbench.views.question import Question
 
 # The most prompts that are run: a click is to be answered at once.
@@ -32,40 +33,78 @@ class Replaced:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What interventions changed.
+    """What interventions changed, as panels tell it.
 
     Attributes:
-        asked: The interventions.
-        changed: The numbers, see `workbench.edges.interventions.Changed`.
-        prompts: The prompts' texts, their blanks visible.
-        likeliest: Per prompt the most probable token before and after, likewise.
-        of: How many pairs there are, where not all were run.
-        origin: Where it comes from.
+        scores: The metric before and after and its change, over (run, prompt), with what else `answered` puts to it.
     """
 
-    asked: tuple[Replaced, ...]
-    changed: Any
-    prompts: tuple[str, ...]
-    likeliest: tuple[tuple[str, str], ...]
-    of: int
-    origin: Origin | None = None
+    scores: Scores
 
-    def scores(self) -> Scores:
-        """The metric before and after and its change, over (run, prompt)."""
-        found = self.changed
-        values = np.stack([found.before, found.after, found.after - found.before])
-        said = "; ".join(f"{each.place.replace('->', ' → ')} by {each.by}" for each in self.asked)
-        return Scores(
-            f"{found.metric.replace('_', ' ').capitalize()} with {len(self.asked)} replaced",
-            found.unit,
-            xr.DataArray(values, dims=("run", "prompt"), coords={"run": RUN_NAMES}),
-            notes={"sign": "change is after less before, on the clean prompts", "replaced": said},
-            origin=self.origin,
-        )
+    @property
+    def asked(self) -> tuple[Replaced, ...]:
+        """The interventions."""
+        return tuple(Replaced(*each) for each in self._params["replaced"])
+
+    @property
+    def metric(self) -> str:
+        """What is measured."""
+        return str(self._params["metric"])
+
+    @property
+    def before(self) -> np.ndarray:
+        """The metric without them, by prompt."""
+        return self.scores.values.sel(run="before").values
+
+    @property
+    def after(self) -> np.ndarray:
+        """The metric with them, by prompt."""
+        return self.scores.values.sel(run="after").values
+
+    @property
+    def change(self) -> float:
+        """Mean over prompts of after less before."""
+        return float(self.scores.values.sel(run="change").mean())
+
+    @property
+    def error(self) -> float:
+        """One standard error of `change` over prompts; NaN where there is one prompt."""
+        moved = self.scores.values.sel(run="change").values
+        return float(moved.std(ddof=1) / len(moved) ** 0.5) if len(moved) > 1 else float("nan")
+
+    @property
+    def right(self) -> np.ndarray:
+        """Probability of the right answers together, before and after, [run prompt]."""
+        return self.scores.parts["right"].values
+
+    @property
+    def likeliest(self) -> list[tuple[str, str]]:
+        """Per prompt the most probable token before and after, its blanks visible."""
+        return [(str(before), str(after)) for before, after in self.scores.parts["likeliest"].values.T]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Theirs, [run prompt]."""
+        return self.scores.parts["probability"].values
+
+    @property
+    def prompts(self) -> list[str]:
+        """The prompts' texts, their blanks visible."""
+        return [str(text) for text in self.scores.parts["text"].values]
+
+    @property
+    def of(self) -> int:
+        """How many pairs there are, of which not all may have been run."""
+        return int(self.scores.parts["pairs"])
+
+    @property
+    def _params(self) -> Mapping[str, Any]:
+        assert self.scores.origin is not None
+        return self.scores.origin.params
 
 
-def answered(model: Any, job: Job, asked: Question, graph: Graph, metric: str, replaced: tuple[Replaced, ...]) -> Answer:
-    """What interventions change.
+def answered(model: Any, job: Job, asked: Question, graph: Graph, metric: str, replaced: tuple[Replaced, ...]) -> Scores:
+    """What interventions change, as Scores of the metric; see `Answer`.
 
     Raises:
         BadInput: When the model has another graph, or these prompts do not give what is put in place.
@@ -78,15 +117,28 @@ def answered(model: Any, job: Job, asked: Question, graph: Graph, metric: str, r
     job.check()
     job.say("Measuring")
     wanted = [Intervention(each.place, each.by) for each in replaced]
-    changed = intervened(model, base.pairs, wanted, metric=metric, readers=graph.readers, seed=SEED, base=base)
-    first = [[visible(word) for word in token_strings(model.tokenizer, run[:, 0].tolist())] for run in changed.tokens]
-    prompts = tuple(visible("".join(words)) for words in base.pairs.clean_strings)
+    found = intervened(model, base.pairs, wanted, metric=metric, readers=graph.readers, seed=SEED, base=base)
+    first = [[visible(word) for word in token_strings(model.tokenizer, run[:, 0].tolist())] for run in found.tokens]
+    both, runs = ("run", "prompt"), {"run": RUN_NAMES[:2]}
     params = {
         "replaced": [[each.place, each.by] for each in replaced], "metric": metric, "readers": graph.readers, "seed": SEED,
         "prompts": PROMPTS,
     }  # fmt: skip
-    origin = replace(METHODS["baseline"].origin(model, pairs), method="intervened", params=params)
-    return Answer(replaced, changed, prompts, tuple(zip(*first, strict=True)), len(pairs), origin)
+    said = "; ".join(f"{each.place.replace('->', ' → ')} by {each.by}" for each in replaced)
+    return Scores(
+        f"{metric.replace('_', ' ').capitalize()} with {len(replaced)} replaced",
+        found.unit,
+        xr.DataArray(np.stack([found.before, found.after, found.after - found.before]), dims=both, coords={"run": RUN_NAMES}),
+        parts={
+            "right": xr.DataArray(found.right, dims=both, coords=runs),
+            "likeliest": xr.DataArray(np.array(first), dims=both, coords=runs),
+            "probability": xr.DataArray(found.probabilities[..., 0], dims=both, coords=runs),
+            "text": xr.DataArray([visible("".join(words)) for words in base.pairs.clean_strings], dims="prompt"),
+            "pairs": xr.DataArray(len(pairs)),
+        },
+        notes={"sign": "change is after less before, on the clean prompts", "replaced": said},
+        origin=replace(METHODS["baseline"].origin(model, pairs), method="intervened", params=params),
+    )
 
 
 def recorded_runs(model: Any, job: Job, asked: Question, graph: Graph, metric: str) -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ from workbench.jobs import LIVE, Job, Jobs
 from workbench.plots.hues import counted
 from workbench.plots.text import visible
 from workbench.result import Scores, canonical
+from workbench.store import Store
 from workbench.views.latest import Latest
 from workbench.views.question import Question
 
@@ -27,9 +28,9 @@ class Attention(param.Parameterized):
     status = param.String(default="", doc="What is going on, or why there is nothing to see.")
     about = param.String(default="", doc="What else is to be said of the chosen head.")
 
-    def __init__(self, jobs: Jobs):
+    def __init__(self, jobs: Jobs, store: Store):
         super().__init__()
-        self._latest = Latest(jobs)
+        self._latest = Latest(jobs, store=store)
         self._question: Question | None = None
         self._group: tuple[int, int] | None = None
 
@@ -65,17 +66,28 @@ class Attention(param.Parameterized):
         if labels != self.prompts:
             self.prompts = labels
 
-    def look(self, layer: int, head: int | None, group: tuple[int, int] | None = None) -> None:
-        """Show a head of a layer; `group` is a key-value head and how many there are, in place of a head."""
+    def look(self, layer: int, head: int | None, group: tuple[int, int] | None = None, load: bool = True) -> None:
+        """Show a head of a layer.
+
+        Args:
+            layer: Its layer.
+            head: Its number there; that shown where None.
+            group: In place of a head, a key-value head and how many there are.
+            load: Whether the model may be asked; if not, nothing is shown where it was not read before.
+        """
         self._group = group
         self.param.update(layer=layer, head=self.head if head is None else head, about="")
-        self.show()
+        self.show(load)
 
-    def show(self) -> None:
-        """Show what is chosen now: at once if it was read before, else by a job."""
+    def show(self, load: bool = True) -> None:
+        """Show what is chosen now: at once if it was read before, else by a job, unless the model must not be asked."""
         if self.layer is None or self._question is None:
             return
         asked, layer, prompt, of = self._question, self.layer, self.prompt, self.of
+        key = f"attention {canonical([asked.pairs_key, layer, prompt, of])}"
+        if not load and self._latest.known(asked, key) is None:
+            self.hide()
+            return
 
         def work(model: Any, job: Job) -> Scores:
             from workbench.methods import METHODS
@@ -84,7 +96,7 @@ class Attention(param.Parameterized):
             job.tell(pairs=pairs)
             return METHODS["attention"](model, pairs, layer=layer, prompt=prompt, of=of)
 
-        known = self._latest.ask(asked.placed, f"attention {canonical([asked.pairs_key, layer, prompt, of])}", work)
+        known = self._latest.ask(asked, key, work)
         if known is not None:
             self._take(known)
         else:

@@ -45,7 +45,7 @@ class Circuits(Picking, Expecting):
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(**state)
         self.jobs, self.store = jobs, store or Store()
-        self.attention, self.ablation, self.compared = Attention(jobs), Live(jobs), Compared(self.store)
+        self.attention, self.ablation, self.compared = Attention(jobs, self.store), Live(jobs, self.store), Compared(self.store)
         self._question: Question | None = None
         self._sizes: CircuitSize | None = None
         self.method_changed()

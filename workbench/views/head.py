@@ -5,6 +5,7 @@ from typing import Any
 import param
 
 from workbench.jobs import Jobs
+from workbench.store import Store
 from workbench.views.attention import Attention
 from workbench.views.composed import Head
 from workbench.views.question import Question
@@ -16,9 +17,9 @@ class OpenHead(param.Parameterized):
 
     head = param.Parameter(default=None, doc="Layer and head, or None.")
 
-    def __init__(self, jobs: Jobs):
+    def __init__(self, jobs: Jobs, store: Store):
         super().__init__()
-        self.attention, self.writes = Attention(jobs), Writes(jobs)
+        self.attention, self.writes = Attention(jobs, store), Writes(jobs, store)
         self._question: Question | None = None
 
     @property
@@ -42,13 +43,18 @@ class OpenHead(param.Parameterized):
             self.attention.param.update(layer=layer, head=number)
             self.head = head
 
-    def look(self, **chosen: Any) -> None:
-        """Show the open head, on another prompt or side of it if one is given."""
+    def look(self, load: bool = True, **chosen: Any) -> None:
+        """Show the open head, on another prompt or side of it if one is given.
+
+        Args:
+            load: Whether the model may be asked for what is not known.
+            chosen: Parameters of the attention: prompt, of.
+        """
         self.attention.param.update(**chosen)
         if self.head is None or self._question is None:
             return
-        self.attention.look(*self.head)
-        self.writes.show(self._question, *self.head, self.attention.prompt, self.attention.of)
+        self.attention.look(*self.head, load=load)
+        self.writes.show(self._question, *self.head, self.attention.prompt, self.attention.of, load)
 
     def refresh(self) -> None:
         """Take over how far the jobs are."""

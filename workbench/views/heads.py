@@ -42,7 +42,7 @@ class Heads(StopsSeveral, Arranged, Expecting):
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(**state)
         self.jobs, self.store = jobs, store or Store()
-        self.head, self.grid = OpenHead(jobs), TableGrid(jobs, self.store)
+        self.head, self.grid = OpenHead(jobs, self.store), TableGrid(jobs, self.store)
         self.circuits = InCircuits(self.store)
         self.params = {name: one.default for name, one in self.method_fields.items()} | self.params
         self._several = Several(jobs)
@@ -122,8 +122,8 @@ class Heads(StopsSeveral, Arranged, Expecting):
             self.head.open(None)
         self.head.ask_about(asked.get(HEADS), self.n_asked)
         self._take(found | answers(self.store, new))
-        if self.head.head is not None and self.placed in self.jobs.models:
-            self.head.look()
+        if self.head.head is not None:
+            self.head.look(load=self.placed in self.jobs.models)
 
     def find(self) -> None:
         """Ask for the table and all that is joined to it; a BadInput becomes a notice."""
@@ -199,8 +199,8 @@ class Heads(StopsSeveral, Arranged, Expecting):
         if cell is not None:
             self.open(cell)
 
-    def open(self, head: Head, look: bool = True) -> None:
-        """Open a head, and show where it looks and what it writes; not if that must not load the model.
+    def open(self, head: Head, load: bool = True) -> None:
+        """Open a head, and show where it looks and what it writes; only what is known, where that must not load the model.
 
         Raises:
             BadInput: When the table has no such head.
@@ -208,8 +208,7 @@ class Heads(StopsSeveral, Arranged, Expecting):
         if self.table is not None:
             self.table.check(head)
         self.head.open(head)
-        if look:
-            self.head.look()
+        self.head.look(load)
 
     def close(self) -> None:
         """Close the head that is open."""

@@ -64,7 +64,7 @@ def _open(view: Heads, asked: Query) -> None:
     asked.attempt("prompt", lambda text: view.head.attention.param.update(prompt=count("prompt", text)))
     asked.attempt("of", lambda text: (one_of("of", text, ("clean", "corrupt")), view.head.attention.param.update(of=text)))
     if "head" in shown:
-        asked.use(lambda: view.open(shown["head"], look=ready(view)))
+        asked.use(lambda: view.open(shown["head"], load=ready(view)))
 
 
 def head_named(text: str) -> tuple[int, int]:

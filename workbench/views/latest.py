@@ -1,4 +1,4 @@
-"""The job that a panel asked for last, and what those before it gave."""
+"""The job that a panel asked for last, and what those before it gave, in memory and in the store."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -6,6 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from workbench.jobs import LIVE, Job, Jobs, Placed
+from workbench.store import Store
+from workbench.views.beside import Beside
+from workbench.views.question import Question
 
 KEPT = 24
 
@@ -17,10 +20,12 @@ class Latest:
         jobs: The queues.
         kept: How many answers to keep.
         patient: Whether its jobs give way to all others.
+        store: Where answers are kept that are Results, see `Beside`; None where they are not.
     """
 
-    def __init__(self, jobs: Jobs, kept: int = KEPT, patient: bool = False):
+    def __init__(self, jobs: Jobs, kept: int = KEPT, patient: bool = False, store: Store | None = None):
         self._jobs, self._most, self._patient = jobs, kept, patient
+        self._beside = None if store is None else Beside(store)
         self._job: Job | None = None
         self._kept: OrderedDict[str, Any] = OrderedDict()
 
@@ -29,15 +34,37 @@ class Latest:
         """Whether a job waits or runs, or has ended and `refresh` has not told."""
         return self._job is not None
 
-    def ask(self, ref: str | Placed, key: str, work: Callable[[Any, Job], Any]) -> Any | None:
+    def known(self, asked: Question | Placed, key: str) -> Any | None:
+        """The answer, if it was given before, here or to anyone who shares the store."""
+        if key not in self._kept and self._beside is not None and isinstance(asked, Question):
+            found = self._beside.find(asked, key)
+            if found is not None:
+                self._keep(key, found)
+        return self._kept.get(key)
+
+    def ask(self, asked: Question | Placed, key: str, work: Callable[[Any, Job], Any]) -> Any | None:
         """The answer, if it was given before; else a job is asked for it, see `refresh`. What was asked before is left."""
-        before = self._job
-        self._job = None
-        if key not in self._kept:
-            self._job = self._jobs.submit(ref, key, work, "Waiting for the model", lasting=False, patient=self._patient)
+        before, self._job = self._job, None
+        known, placed = self.known(asked, key), asked.placed if isinstance(asked, Question) else asked
+        if known is None:
+            done = self._kept_beside(asked, key, work)
+            self._job = self._jobs.submit(placed, key, done, "Waiting for the model", lasting=False, patient=self._patient)
         if before is not None:
             before.leave()
-        return self._kept.get(key)
+        return known
+
+    def _kept_beside(self, asked: Question | Placed, key: str, work: Callable[[Any, Job], Any]) -> Callable[[Any, Job], Any]:
+        """The work, whose answer is kept in the store."""
+        beside = self._beside
+        if beside is None or not isinstance(asked, Question):
+            return work
+
+        def done(model: Any, job: Job) -> Any:
+            answer = work(model, job)
+            beside.keep(asked, key, answer)
+            return answer
+
+        return done
 
     def drop(self) -> None:
         """Wait for the job no longer; it is stopped where nobody else does."""
@@ -53,7 +80,10 @@ class Latest:
         if job.status not in LIVE:
             self._job = None
         if job.status == "done":
-            self._kept[key] = job.result
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            self._keep(key, job.result)
         return job
+
+    def _keep(self, key: str, answer: Any) -> None:
+        self._kept[key] = answer
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)

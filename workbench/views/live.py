@@ -7,7 +7,8 @@ import param
 from workbench.errors import BadInput, one_of, within
 from workbench.graph import Graph, graph_from
 from workbench.jobs import LIVE, Job, Jobs
-from workbench.result import Circuit, canonical
+from workbench.result import Circuit, Scores, canonical
+from workbench.store import Store
 from workbench.views.answering import BYS, Answer, Replaced, answered, recorded_runs
 from workbench.views.code import code_of
 from workbench.views.latest import Latest
@@ -26,9 +27,9 @@ class Live(param.Parameterized):
     unavailable = param.String(default="", doc="Why nothing can be replaced; '' where it can.")
     undoable = param.Boolean(default=False)
 
-    def __init__(self, jobs: Jobs):
+    def __init__(self, jobs: Jobs, store: Store):
         super().__init__()
-        self._latest, self._ready, self._models = Latest(jobs), Latest(jobs, kept=0), jobs.models
+        self._latest, self._ready, self._models = Latest(jobs, store=store), Latest(jobs, kept=0), jobs.models
         self._question: Question | None = None
         self._circuit: Circuit | None = None
         self.graph: Graph | None = None
@@ -129,8 +130,8 @@ class Live(param.Parameterized):
         """What is replaced, for an address: 'a5.h1:zero,m0:mean'."""
         return ",".join(f"{each.place}:{each.by}" for each in self.replaced)
 
-    def restore(self, written: str, measure: bool) -> None:
-        """Take up what an address says; not measured where its model is not at hand.
+    def restore(self, written: str, load: bool) -> None:
+        """Take up what an address says; where its model must not be loaded, measured only if it was measured before.
 
         Raises:
             BadInput: When one of them cannot be replaced.
@@ -138,10 +139,7 @@ class Live(param.Parameterized):
         replaced = [Replaced(*part.rpartition(":")[::2]) for part in written.split(",") if part]
         self._check_all(replaced)
         self.replaced = replaced
-        if measure:
-            self.measure()
-        elif replaced:
-            self.status = "Not measured yet: press Measure."
+        self.measure(load)
 
     def _check_all(self, replaced: list[Replaced]) -> None:
         within("the number of interventions", len(replaced), 0, MOST + 1)
@@ -161,8 +159,12 @@ class Live(param.Parameterized):
         self.param.update(replaced=replaced, undoable=bool(self._before))
         self.measure()
 
-    def measure(self) -> None:
-        """Measure what is replaced now: at once if it was measured before, else by a job; the one before it is left."""
+    def measure(self, load: bool = True) -> None:
+        """Measure what is replaced now: at once if it was measured before, else by a job; the one before it is left.
+
+        Args:
+            load: Whether the model may be asked for what is not known.
+        """
         if not self.replaced or self._question is None or self._circuit is None or self.unavailable:
             self._latest.drop()
             self.param.update(answer=None, status="")
@@ -170,13 +172,19 @@ class Live(param.Parameterized):
         asked, circuit, replaced = self._question, self._circuit, tuple(self.replaced)
         metric, graph = _metric(circuit), graph_from(circuit)
 
-        def work(model: Any, job: Job) -> Answer:
+        said = [[each.place, each.by] for each in replaced]
+        key = f"intervene {canonical([asked.pairs_key, graph.readers, metric, said])}"
+        if not load and self._latest.known(asked, key) is None:
+            self._latest.drop()
+            self.param.update(answer=None, status="Not measured yet: press Measure.")
+            return
+
+        def work(model: Any, job: Job) -> Scores:
             return answered(model, job, asked, graph, metric, replaced)
 
-        said = [[each.place, each.by] for each in replaced]
-        known = self._latest.ask(asked.placed, f"intervene {canonical([asked.pairs_key, graph.readers, metric, said])}", work)
+        known = self._latest.ask(asked, key, work)
         if known is not None:
-            self.param.update(answer=known, status="")
+            self.param.update(answer=Answer(known), status="")
         else:
             self.refresh()
 
@@ -185,7 +193,7 @@ class Live(param.Parameterized):
         """Python that measures the answer again, as pasted into a notebook; '' where there is none."""
         if self.answer is None or self._question is None:
             return ""
-        return code_of(self.answer.scores(), self._question.rows)
+        return code_of(self.answer.scores, self._question.rows)
 
     def refresh(self) -> None:
         """Take over how far the job is."""
@@ -196,7 +204,7 @@ class Live(param.Parameterized):
             share = "" if job.progress is None else f" {job.progress:.0%}"
             self.status = f"{job.label}{share} …"
         elif job.status == "done":
-            self.param.update(answer=job.result, status="")
+            self.param.update(answer=Answer(job.result), status="")
         else:
             self.param.update(answer=None, status=job.message or "Stopped. Press Measure to go on.")
 

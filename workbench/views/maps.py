@@ -183,12 +183,12 @@ class Maps(Panels):
     def look(self) -> None:
         """Show where the head of the locked cell looks, on the prompt shown."""
         cell = self.cell
-        if cell is None or cell.head is None or self.placed not in self.jobs.models:
+        if cell is None or cell.head is None:
             self.attention.hide()
             return
         group = group_of(self.any, cell) if self.any is not None else None
         self.attention.prompt = self.prompt or 0
-        self.attention.look(cell.layer, None if group else cell.head, group)
+        self.attention.look(cell.layer, None if group else cell.head, group, load=self.placed in self.jobs.models)
 
     def show_prompt(self, prompt: int | None) -> None:
         """Show the maps of one prompt, or the mean over all."""

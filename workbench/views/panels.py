@@ -40,7 +40,7 @@ class Panels(StopsSeveral, Expecting):
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(**state)
         self.jobs, self.store = jobs, store or Store()
-        self.attention = Attention(jobs)
+        self.attention = Attention(jobs, self.store)
         self._several = Several(jobs)
         self._asked: dict[str, Question] = {}
         # Once shown, what else is set for the same model is shown too, also after a field was empty for a moment.

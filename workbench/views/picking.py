@@ -57,8 +57,8 @@ class Picking(Asking):
         except BadInput as problem:
             self.tell("error", str(problem))
 
-    def choose(self, cell: Cell) -> None:
-        """Choose a cell, and show where its head looks."""
+    def choose(self, cell: Cell, load: bool = True) -> None:
+        """Choose a cell, and show where its head looks; only if that was read before, where it must not load the model."""
         # What is found in the weights alone has no prompts.
         if cell.layer is None or self._question is None or not self._question.task:
             return
@@ -66,7 +66,7 @@ class Picking(Asking):
         if not self._has_prompts("see attention"):
             return
         group = group_of(self.result, cell) if self.result is not None else None
-        self.attention.look(cell.layer, None if group else cell.head, group)
+        self.attention.look(cell.layer, None if group else cell.head, group, load)
 
     def attend(self, **chosen: Any) -> None:
         """Look at another head of the layer, another prompt or the other run.

@@ -74,8 +74,8 @@ class Question:
 
     @property
     def pairs_key(self) -> str:
-        """Equal for equal prompts of one model."""
-        return canonical([self.model, self.task, dict(self.options), self.rows, self.dtype, self.device])
+        """Equal for equal prompts of one model, whether or not defaults are said."""
+        return canonical([self.model, self.task, _unusual(self.task, self.options), self.rows, self.dtype, self.device])
 
     def pairs(self, model: Any) -> Any:
         """The Pairs that are asked about.
@@ -168,6 +168,18 @@ class Question:
         if new:
             remember(store.folder, model, pairs, self.method, self.params, time.monotonic() - start)
         return found
+
+
+def _unusual(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a task that are not its defaults: a stored result names them all."""
+    from workbench.tasks import TASKS
+
+    if task == CUSTOM:
+        # A stored result also counts the rows.
+        usual = {name: field.default for name, field in task_fields(CUSTOM).items()}
+        return {name: value for name, value in options.items() if name in usual and value != usual[name]}
+    usual = {name: option.default for name, option in TASKS[task].options.items()} if task in TASKS else {}
+    return {name: value for name, value in options.items() if name not in usual or value != usual[name]}
 
 
 def shape_of(rows: str) -> str:

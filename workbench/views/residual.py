@@ -71,8 +71,8 @@ class Residual(Panels):
         super()._follow(before, asked)
         if before is None or asked is None or before.placed != asked.placed:
             self.head = None
-        if self.head is not None and self.placed in self.jobs.models:
-            self.look()
+        if self.head is not None:
+            self.look(load=self.placed in self.jobs.models)
 
     def _take(self, results: Mapping[str, Result]) -> None:
         """Show what is known; a cell that it does not have is let go."""
@@ -156,13 +156,13 @@ class Residual(Panels):
         """Choose no cell, and no head."""
         self.param.update(layer=None, pos=None, head=None)
 
-    def open(self, head: tuple[int, int]) -> None:
-        """Show where a head looks on the prompt."""
+    def open(self, head: tuple[int, int], load: bool = True) -> None:
+        """Show where a head looks on the prompt; of a link, only if that was read before or its model is at hand."""
         self.head = head
-        self.look()
+        self.look(load)
 
-    def look(self) -> None:
+    def look(self, load: bool = True) -> None:
         """Show where the head chosen looks; of a difference, on the clean prompt."""
         if self.head is not None:
             self.attention.param.update(prompt=self.prompt, of="clean" if self.of == "difference" else self.of)
-            self.attention.look(*self.head)
+            self.attention.look(*self.head, load=load)

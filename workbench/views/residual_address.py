@@ -35,8 +35,8 @@ def restore(view: Residual, query: Mapping[str, str]) -> None:
     head: dict[str, tuple[int, int]] = {}
     asked.attempt("head", lambda text: head.update(head=head_named(text)))
     # Opening a link must not fetch a model.
-    if "head" in head and ready(view):
-        asked.use(lambda: view.open(head["head"]))
+    if "head" in head:
+        asked.use(lambda: view.open(head["head"], load=ready(view)))
     asked.tell(view)
     view.rejoin()
 

@@ -58,17 +58,17 @@ def made_as_now(origin: Origin, asked: Question) -> bool:
 
 def _own(store: Store, asked: Question) -> Result | None:
     """The stored answer about the user's own pairs, where it is there and made as it would be now."""
-    key = noted(store.folder, asked.key) if asked.task == CUSTOM and _named(asked) else ""
+    key = noted(store.folder, asked.key) if asked.task == CUSTOM and named(asked) else ""
     result = opened(store, key) if key and key in store else None
     sure = result is not None and result.origin is not None and result.origin.method == asked.method
     return result if sure and made_as_now(result.origin, asked) else None
 
 
 def _told_by_name(asked: Question) -> bool:
-    return asked.task != CUSTOM and _named(asked)
+    return asked.task != CUSTOM and named(asked)
 
 
-def _named(asked: Question) -> bool:
+def named(asked: Question) -> bool:
     """Whether the name of the model says which weights."""
     from workbench.models import CATALOGUE, own_refs
     from workbench.models.revisions import parted

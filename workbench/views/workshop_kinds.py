@@ -124,7 +124,7 @@ class Replaced:
             return Verdict(False, f"Replaced: {', '.join(places)}; another node is meant.")
         if live.answer is None:
             return Verdict(False, "What is replaced has not been measured yet.")
-        before, after = (float(each.mean()) for each in (live.answer.changed.before, live.answer.changed.after))
+        before, after = (float(each.mean()) for each in (live.answer.before, live.answer.after))
         lost = 1 - after / before if before else 0.0
         said = f"With {', '.join(places)} replaced the metric goes from {before:+.2f} to {after:+.2f}"
         return Verdict(lost >= self.drop, f"{said}: {enough(lost >= self.drop, f'a loss of {self.drop:.0%}')}.")

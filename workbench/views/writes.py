@@ -8,6 +8,7 @@ import param
 from workbench.jobs import LIVE, Job, Jobs
 from workbench.plots.text import visible
 from workbench.result import Readout, canonical
+from workbench.store import Store
 from workbench.views.latest import Latest
 from workbench.views.question import Question
 
@@ -38,25 +39,28 @@ class Writes(param.Parameterized):
     readout = param.Parameter(doc="Readout over (looked at, rank), or None.")
     status = param.String(default="", doc="What is going on, or why there is nothing to see.")
 
-    def __init__(self, jobs: Jobs):
+    def __init__(self, jobs: Jobs, store: Store):
         super().__init__()
-        self._latest = Latest(jobs)
+        self._latest = Latest(jobs, store=store)
 
     @property
     def live(self) -> bool:
         """Whether a job of this panel waits or runs."""
         return self._latest.live
 
-    def show(self, asked: Question, layer: int, head: int, prompt: int, of: str) -> None:
-        """Show what a head writes: at once if it was read before, else by a job."""
-        key = canonical([asked.pairs_key, layer, head, prompt, of])
+    def show(self, asked: Question, layer: int, head: int, prompt: int, of: str, load: bool = True) -> None:
+        """Show what a head writes: at once if it was read before, else by a job, unless the model must not be asked."""
+        key = f"writes {canonical([asked.pairs_key, layer, head, prompt, of])}"
+        if not load and self._latest.known(asked, key) is None:
+            self.hide()
+            return
 
         def work(model: Any, job: Job) -> Readout:
             pairs = asked.pairs(model)
             job.say("Reading what it writes")
             return written(model, pairs, layer, head, prompt, of)
 
-        known = self._latest.ask(asked.placed, f"writes {key}", work)
+        known = self._latest.ask(asked, key, work)
         if known is not None:
             self.param.update(readout=known, status="")
         else:
