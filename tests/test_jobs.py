@@ -483,6 +483,7 @@ def test_who_waits_for_a_job_is_told_that_it_has_ended(jobs, caplog):
         jobs.submit("a", "k", gate, owner=other)
     assert gate.reached.wait(SOON)
     jobs.forget("gone")
+    assert "gone" not in jobs._told
     assert told == []
     gate.go.set()
     assert job.wait(SOON)

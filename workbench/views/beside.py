@@ -34,13 +34,13 @@ class Beside:
         self._store = Store(store.folder / FOLDER)
 
     def find(self, asked: Question, key: str) -> Result | None:
-        """What was told, where it was computed as it would be now; None where the model's name does not say which weights.
+        """What was told, where it was computed as it would be now.
 
         Args:
             asked: The model and its prompts.
             key: What the panel asked of them.
         """
-        stored = noted(self._store.folder, _hash(key)) if named(asked) else ""
+        stored = noted(self._store.folder, _hash(key))
         if not stored or stored not in self._store:
             return None
         with suppress(BadInput, StoreError):
@@ -50,7 +50,7 @@ class Beside:
         return None
 
     def keep(self, asked: Question, key: str, result: Result) -> None:
-        """Keep what was told, in place of what was not told for longest; nothing where the disk does not take it."""
+        """Keep what was told, in place of what is the oldest; not where the model's name does not say which weights."""
         if result.origin is None or result.values.size > LARGEST or not named(asked):
             return
         try:
