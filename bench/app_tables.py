@@ -42,6 +42,11 @@ def app_lines(figures: dict[str, Any]) -> list[str]:
             f"| a step of the slider of a circuit's size, on the page | under 100 ms | "
             f"**{1000 * median(row['step_s']):.0f} ms**, slowest {1000 * max(row['step_s']):.0f} ms |",
         ]
+        stops = [one for each in row["stop_s"].values() for one in each]
+        lines.append(
+            f"| Stop in the middle of {', '.join(f'`{method}`' for method in row['stop_s'])} until the page says so | under 1 s | "
+            f"**{median(stops):.2f} s**, slowest {max(stops):.2f} s |"
+        )
     if "load" in figures:
         lines.append(_load(figures["load"]))
     return lines

@@ -25,6 +25,8 @@ TASK = {"n": 8, "seed": 0}
 # How many edges of the circuit are shown: the largest of them are replaced.
 SHOWN = 100
 LONG = 90_000
+# Methods that are stopped, each after some seconds of its work: one in many short passes, one in few with gradients, a search.
+STOPPED = (("patch", (0.5, 2, 3.3)), ("eap_ig", (0.3, 1, 2.2)), ("acdc", (0.5, 2, 3.3)))
 # Milliseconds in which a page that was just drawn comes to rest; between two looks at what is waited for.
 REST, LOOK = 1000, 20
 # Looked at within the page: asked through the browser's debugger a hundred times a second, the page and the model beside it
@@ -35,12 +37,13 @@ window.probe = {
     yield root
     for (const each of root.querySelectorAll("*")) if (each.shadowRoot) yield* window.probe.roots(each.shadowRoot)
   },
-  answer() {
+  said(words) {
     for (const root of window.probe.roots()) {
-      if (root.host?.checkVisibility() && root.textContent.includes("Right answer")) return root.textContent
+      if (root.host?.checkVisibility() && root.textContent.includes(words)) return root.textContent
     }
     return ""
   },
+  answer() { return window.probe.said("Right answer") },
   // The numbers of every heatmap: objects of their own as long as nothing is drawn anew.
   numbers() {
     const plots = [...window.probe.roots()].flatMap((root) => [...root.querySelectorAll(".js-plotly-plot")])
@@ -91,6 +94,8 @@ def pages(ref: str, repeats: int) -> dict[str, Any]:
             row |= _replaced(tab, [f"{url}/circuits?result={key}&size={SHOWN}" for key in circuits], repeats)
         with _browsed(playwright, folder) as (_, tab, url):
             row |= _mapped(tab, url, ref, repeats)
+        with _browsed(playwright, folder) as (_, tab, url):
+            row["stop_s"] = _stopped(tab, url, ref)
     return row
 
 
@@ -251,6 +256,28 @@ def _answered(tab: Any, by: str) -> float:
     return time.perf_counter() - start
 
 
+def _stopped(tab: Any, url: str, ref: str) -> dict[str, list[float]]:
+    """Seconds from Stop in the middle of a long run until the page says that it has stopped, by method."""
+    took: dict[str, list[float]] = {}
+    for method, seconds in STOPPED:
+        asked = {"model": ref, "task": "ioi", "task.n": 4 * TASK["n"], "task.seed": len(took) + 50, "method": method}
+        tab.goto(f"{url}/circuits?{urlencode(asked)}")
+        run, stop = (tab.get_by_role("button", name=name, exact=True) for name in ("Run", "Stop"))
+        for wait in seconds:
+            run.click()
+            tab.wait_for_function("probe.said('Stopped.') === ''", polling=LOOK)
+            # What comes before the method's own work is said as it goes.
+            tab.wait_for_timeout(REST / 2)
+            tab.wait_for_function("!['Waiting', 'Loading', 'Reading'].some((words) => probe.said(words))", polling=LOOK)
+            tab.wait_for_timeout(1000 * wait)
+            start = time.perf_counter()
+            stop.click()
+            tab.wait_for_function("probe.said('Stopped. Run goes on from there.')", polling=LOOK)
+            took.setdefault(method, []).append(time.perf_counter() - start)
+            tab.wait_for_timeout(REST)
+    return took
+
+
 def _mapped(tab: Any, url: str, ref: str, repeats: int) -> dict[str, Any]:
     """Seconds from another seed in the form until both maps of its prompts stand there; those that the library takes alone.
 
@@ -323,6 +350,7 @@ def _until(true: Any) -> None:
 
 def told(row: dict[str, Any]) -> list[str]:
     """A line each."""
+    stops = [one for each in row["stop_s"].values() for one in each]
     return [
         f"first page of a new server, with a stored run: {median(row['first_page_s']):.2f} s, with the form "
         f"{median(row['form_s']):.2f} s; the server is ready {median(row['start_s']):.1f} s after its start",
@@ -333,4 +361,5 @@ def told(row: dict[str, Any]) -> list[str]:
         f"one prompt: {median(row['prompt_s']):.2f} s",
         f"the mouse on a cell of a map: {1000 * median(row['hover_s']):.0f} ms, slowest {1000 * max(row['hover_s']):.0f}; a "
         f"step of a circuit's size: {1000 * median(row['step_s']):.0f} ms, slowest {1000 * max(row['step_s']):.0f}",
+        f"Stop until the page says so: {median(stops):.2f} s, slowest {max(stops):.2f} s",
     ]
