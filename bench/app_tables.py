@@ -43,8 +43,9 @@ def app_lines(figures: dict[str, Any]) -> list[str]:
             f"**{1000 * median(row['step_s']):.0f} ms**, slowest {1000 * max(row['step_s']):.0f} ms |",
         ]
         stops = [one for each in row["stop_s"].values() for one in each]
+        methods = ", ".join(f"`{method}`" for method in row["stop_s"])
         lines.append(
-            f"| Stop in the middle of {', '.join(f'`{method}`' for method in row['stop_s'])} until the page says so | under 1 s | "
+            f"| Stop in the middle of {methods} until the page says so | under 1 s | "
             f"**{median(stops):.2f} s**, slowest {max(stops):.2f} s |"
         )
     if "load" in figures:

@@ -263,13 +263,13 @@ def _stopped(tab: Any, url: str, ref: str) -> dict[str, list[float]]:
         asked = {"model": ref, "task": "ioi", "task.n": 4 * TASK["n"], "task.seed": len(took) + 50, "method": method}
         tab.goto(f"{url}/circuits?{urlencode(asked)}")
         run, stop = (tab.get_by_role("button", name=name, exact=True) for name in ("Run", "Stop"))
-        for wait in seconds:
+        for after in seconds:
             run.click()
             tab.wait_for_function("probe.said('Stopped.') === ''", polling=LOOK)
             # What comes before the method's own work is said as it goes.
             tab.wait_for_timeout(REST / 2)
             tab.wait_for_function("!['Waiting', 'Loading', 'Reading'].some((words) => probe.said(words))", polling=LOOK)
-            tab.wait_for_timeout(1000 * wait)
+            tab.wait_for_timeout(1000 * after)
             start = time.perf_counter()
             stop.click()
             tab.wait_for_function("probe.said('Stopped. Run goes on from there.')", polling=LOOK)
