@@ -26,7 +26,7 @@ HINT = (
 )
 TITLES = {"patch": "Exact", "atp": "Attribution", "relp": "Relevance"}
 ABOUT = {
-    "patch": "activation patching, a run per cell", "atp": "to first order, by the gradient",
+    "patch": "activation patching, a run per cell", "atp": "first order, by gradients",
     "relp": "by relevance propagation",
 }  # fmt: skip
 SMALL = '<span style="font-size:13px;{}">{}</span>'
