@@ -16,7 +16,7 @@ from workbench.store import Store
 from workbench.tasks import TASKS
 from workbench.views.channels import Channels
 from workbench.views.circuits import Circuits
-from workbench.views.expected import UNLOADED, duration, together, words
+from workbench.views.expected import BEGUN, UNLOADED, duration, together, words
 from workbench.views.heads import Heads
 from workbench.views.maps import Maps
 from workbench.views.question import Question
@@ -218,3 +218,22 @@ def test_every_page_says_what_its_button_takes_until_it_is_there(name, view, pre
     assert made.status == "done"
     assert made.expected.said == ""
     assert not page.expects.visible
+
+
+def test_what_a_killed_server_had_finished_is_said_beforehand(tmp_path):
+    jobs, store = Jobs(Models()), Store(tmp_path)
+    model = jobs.models.take("tiny:repeat")
+    set_to = {"model": "tiny:repeat", "task": "repeated_tokens", "method": "patch", "options": {"n": 2}}
+
+    def said():
+        made = Circuits(jobs, store, **set_to)
+        settle(made)
+        return made.expected.said
+
+    assert "cells" in said()
+    assert BEGUN not in said()
+    asked = Circuits(jobs, store, **set_to).question()
+    with store.ledger(METHODS["patch"].origin(model, asked.pairs(model), **asked.params).key) as pieces:
+        assert BEGUN not in said(), "nothing is finished yet"
+        pieces.put("one", [1.0])
+    assert said().endswith(BEGUN)

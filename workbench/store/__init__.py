@@ -148,6 +148,11 @@ class Store:
         path.unlink(missing_ok=True)
         path.with_suffix(".partial").unlink(missing_ok=True)
 
+    def begun(self, key: str) -> bool:
+        """Whether finished pieces of interrupted work on `key` are there, from which it goes on."""
+        path = self.path(key).with_suffix(".partial")
+        return path.exists() and path.stat().st_size > 0
+
     def ledger(self, key: str) -> AbstractContextManager[FileLedger]:
         """Context that gives the ledger of `key`: the finished pieces of earlier work on it that was interrupted.
 

@@ -16,6 +16,7 @@ from workbench.views.question import Question
 
 UNLOADED = "How long it takes is known once the model is loaded."
 COUNTING = "How long it takes is being counted."
+BEGUN = " A part of it was computed before: it goes on from there, and takes less."
 
 
 class Expected(param.Parameterized):
@@ -47,18 +48,21 @@ class Expected(param.Parameterized):
             return
         if key == self._of:
             return
-        self._of, folder = key, self._store.folder
+        self._of, store = key, self._store
 
         def work(model: Any, job: Job) -> str:
-            made, pairs = [], {}
+            from workbench.methods import METHODS
+
+            made, pairs, begun = [], {}, False
             for one in asked:
                 job.check()
                 if one.pairs_key not in pairs:
                     pairs[one.pairs_key] = one.pairs(model) if one.task else None
                 one.check(model)
-                made.append(forecast(model, pairs[one.pairs_key], one.method, one.params, folder))
+                made.append(forecast(model, pairs[one.pairs_key], one.method, one.params, store.folder))
                 limits().check("cells", made[-1].cells or 0)
-            return words(together(made), free_memory(str(model.cfg.device)))
+                begun |= store.begun(METHODS[one.method].origin(model, pairs[one.pairs_key], **one.params).key)
+            return words(together(made), free_memory(str(model.cfg.device))) + BEGUN * begun
 
         known = self._latest.ask(placed, f"forecast {key}", work)
         if known is not None:
