@@ -116,6 +116,26 @@ def served(session):
         pn.state.reset()
 
 
+@contextmanager
+def served_panels(make, **settings):
+    """The URL of a page that holds what `make` gives, without a view; `settings` are those of the page."""
+    import panel_material_ui as pmui
+
+    from workbench.pages.shell import opened
+
+    class Made:
+        view = None
+
+        def __init__(self):
+            self.page = pmui.Page(title="panels", main=make(), **settings)
+
+        def follow(self, location, query):
+            pass
+
+    with served(lambda: opened(Made)) as url:
+        yield url
+
+
 @pytest.fixture
 def serve(jobs, views, tmp_path):
     """Serves a page of that name to sessions whose views are made so, with a store of their own; gives its URL."""

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.pages.conftest import EXPECT, served
+from tests.pages.conftest import EXPECT, served_panels
 from tests.plots import samples
 from workbench.store.as_json import from_json
 
@@ -26,7 +26,6 @@ def url(result):
     import panel as pn
 
     from workbench.pages.menu import Menu, Panel, menued
-    from workbench.pages.shell import opened
     from workbench.pages.shown import drawn, paper
 
     class Drawing(pn.custom.JSComponent):
@@ -40,22 +39,13 @@ def url(result):
         }
         """
 
-    class Made:
-        view = None
+    def panels():
+        first, menu = Panel(), Menu()
+        first.show(drawn(result, "light", 600), result)
+        menu.show(result.replace(origin=None, title="Drawn"))
+        return [paper(first.box), paper(menued(menu, Drawing(width=200, height=100)))]
 
-        def __init__(self):
-            first, menu = Panel(), Menu()
-            first.show(drawn(result, "light", 600), result)
-            menu.show(result.replace(origin=None, title="Drawn"))
-            import panel_material_ui as pmui
-
-            drawing = Drawing(width=200, height=100)
-            self.page = pmui.Page(title="menus", main=[paper(first.box), paper(menued(menu, drawing))])
-
-        def follow(self, location, query):
-            pass
-
-    with served(lambda: opened(Made)) as made:
+    with served_panels(panels) as made:
         yield made
 
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tests.pages.conftest import EXPECT, served, until
+from tests.pages.conftest import EXPECT, served_panels, until
 from tests.pages.test_menu import saved
 from tests.views.test_circuit_size import found
 from tests.widgets.test_attention_grid import made as attention
@@ -25,10 +25,8 @@ SPACE = "{http://www.w3.org/2000/svg}"
 def shown(chromium):
     """Opens a page of one component with its menu; gives its tab and the component of that session."""
     import panel as pn
-    import panel_material_ui as pmui
 
     from workbench.pages.menu import Menu, menued
-    from workbench.pages.shell import opened
     from workbench.pages.shown import paper
     from workbench.pages.widget import panel_class
 
@@ -37,20 +35,13 @@ def shown(chromium):
     def open_page(widget: Widget, result, theme, dots, given):
         panes = []
 
-        class Made:
-            view = None
+        def panels():
+            menu, pane = Menu(), panel_class(widget)(margin=0, **given)
+            menu.show(result)
+            panes.append(pane)
+            return [paper(menued(menu, pn.pane.HTML("Above it"), pane))]
 
-            def __init__(self):
-                menu, pane = Menu(), panel_class(widget)(margin=0, **given)
-                menu.show(result)
-                panes.append(pane)
-                above = pn.pane.HTML("Above it")
-                self.page = pmui.Page(title="canvas", dark_theme=theme == "dark", main=[paper(menued(menu, above, pane))])
-
-            def follow(self, location, query):
-                pass
-
-        servers.append(served(lambda: opened(Made)))
+        servers.append(served_panels(panels, dark_theme=theme == "dark"))
         tab = chromium.new_page(viewport={"width": 1400, "height": 900}, device_scale_factor=dots)
         tab.problems, requests = [], []
         tab.on("pageerror", lambda problem: tab.problems.append(str(problem)))

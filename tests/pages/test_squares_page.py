@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.pages.conftest import EXPECT, served, until
+from tests.pages.conftest import EXPECT, served_panels, until
 from tests.pages.test_menu import choose, saved
 from workbench.plots.hues import colour, headed, squared
 from workbench.result import Origin, Scores
@@ -30,7 +30,6 @@ def clicked():
 def url(clicked):
     """A page of bars of a head, with squares before two of three names and before the title, and of a table."""
     from workbench.pages.menu import Panel
-    from workbench.pages.shell import opened
     from workbench.pages.shown import drawn, paper
     from workbench.pages.swatch import spots
     from workbench.pages.table import Table
@@ -38,22 +37,14 @@ def url(clicked):
     values = xr.DataArray(np.array([3.0, -2.0, 1.0]), dims=("component",), coords={"component": NAMES})
     result = Scores("Shares", "logits", values, origin=Origin("dla", "tiny", "", "ioi", ""))
 
-    class Made:
-        view = None
+    def panels():
+        panel = Panel(lambda figure, point: clicked.append(point["y"]))
+        panel.show(headed(squared(drawn(result, "light", 600), 3, "light"), 4, "light"), result)
+        table = Table(clicked.append)
+        table.show(["channel", "q"], [[cell, "1"] for cell in CELLS], spots=spots(CELLS, 3, "light", plain=True))
+        return [paper(panel.box), paper(table)]
 
-        def __init__(self):
-            import panel_material_ui as pmui
-
-            panel = Panel(lambda figure, point: clicked.append(point["y"]))
-            panel.show(headed(squared(drawn(result, "light", 600), 3, "light"), 4, "light"), result)
-            table = Table(clicked.append)
-            table.show(["channel", "q"], [[cell, "1"] for cell in CELLS], spots=spots(CELLS, 3, "light", plain=True))
-            self.page = pmui.Page(title="squares", main=[paper(panel.box), paper(table)])
-
-        def follow(self, location, query):
-            pass
-
-    with served(lambda: opened(Made)) as made:
+    with served_panels(panels) as made:
         yield made
 
 
