@@ -76,16 +76,37 @@ def test_what_is_larger_than_the_budget_is_refused_and_nothing_goes_for_it(model
     assert "a" in models
 
 
-def test_the_count_may_be_limited_too(loaded, monkeypatch):
+def test_the_count_may_be_limited_too():
     models = Models(lambda ref: ref, keep=2)
     for ref in ("a", "b", "a", "c"):
         models.take(ref)
     assert [placed.ref for placed in models.loaded()] == ["a", "c"]
-    monkeypatch.setenv("WORKBENCH_LIMITS", "models=1")
-    few = Models(lambda ref: ref)
-    for ref in "ab":
-        few.take(ref)
-    assert [placed.ref for placed in few.loaded()] == ["b"]
+
+
+def test_one_session_holds_as_many_models_as_the_server_allows(monkeypatch):
+    monkeypatch.setenv("WORKBENCH_LIMITS", "models=2")
+    jobs = Jobs(Models(lambda ref: ref))
+
+    def ask(owner, ref):
+        assert jobs.submit(ref, f"{owner} {ref}", lambda model, job: model, owner=owner).wait(10)
+        return {placed.ref for placed in jobs.models.loaded()}
+
+    # What the server loads by itself stays.
+    for ref in ("p", "q", "r"):
+        assert ref in ask("", ref)
+    assert ask("one", "a") == {"p", "q", "r", "a"}
+    assert ask("one", "b") == {"p", "q", "r", "a", "b"}
+    assert ask("two", "b") == {"p", "q", "r", "a", "b"}
+    assert ask("one", "c") == {"p", "q", "r", "b", "c"}, "its oldest"
+    assert ask("one", "d") == {"p", "q", "r", "b", "c", "d"}, "another session holds b"
+    assert ask("one", "c") == {"p", "q", "r", "b", "c", "d"}
+    assert ask("one", "p") == {"p", "q", "r", "b", "c"}, "d was used longer ago than c"
+    assert ask("one", "e") == {"p", "q", "r", "b", "e"}
+    assert ask("one", "f") == {"p", "q", "r", "b", "e", "f"}, "p is the server's"
+    jobs.forget("two")
+    assert ask("one", "b") == {"p", "q", "r", "b", "f"}
+    assert ask("one", "g") == {"p", "q", "r", "b", "g"}
+    assert ask("one", "h") == {"p", "q", "r", "g", "h"}, "whoever held b as well has gone"
 
 
 def test_dtype_and_device_are_part_of_a_model_and_the_defaults_are_one(models, loaded):

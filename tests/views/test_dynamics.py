@@ -11,11 +11,13 @@ from tests.views.conftest import opened, settle
 from workbench.dynamics import STUDIES, measures
 from workbench.dynamics.example import attention, course, shipped
 from workbench.dynamics.nested import descend
+from workbench.dynamics.study import networks
 from workbench.dynamics.trained import formed, looked
 from workbench.errors import BadInput
 from workbench.jobs import Jobs, Models
 from workbench.models import revisions
 from workbench.models.revisions import step_of
+from workbench.pages.dynamics_words import ready_for
 from workbench.pages.forming import Formation
 from workbench.pages.swatch import swatch
 from workbench.plots.hues import square
@@ -26,8 +28,9 @@ from workbench.views.descent import POINTS, Nested
 from workbench.views.dynamics import Dynamics
 from workbench.views.dynamics_address import restore, written
 from workbench.views.example import LOOKS, SEEN, Example
+from workbench.views.expected import COUNTING
 from workbench.views.forming import Forming
-from workbench.views.study import MOST, asked, networks, study_fields
+from workbench.views.study import MOST, asked, study_fields
 
 SMALL = {
     "classes": 24, "labels": 6, "items": 4, "dim": 5, "longest": 4, "novel": 12, "batch": 16,
@@ -392,3 +395,41 @@ def test_nonsense_in_the_url_gives_one_notice_and_the_defaults(view, query):
 def test_every_measure_is_told(view):
     shown = set(Example().course.values.series.values.tolist())
     assert shown == set(measures.MEASURES) - {"loss", "alive"}
+
+
+def test_the_open_training_says_how_long_it_will_take_and_what_is_stored_takes_nothing(tmp_path, monkeypatch):
+    from workbench.dynamics import forecast
+
+    asked_of = []
+    monkeypatch.setattr(forecast, "foreseen", lambda study, params, check: asked_of.append((study, params)) or 42.0)
+    jobs = Jobs(Models(refuse))
+    view = opened(Dynamics(jobs, Store(tmp_path)))
+
+    def wait():
+        assert view._foreseeing._job.wait(20)
+        view.refresh()
+
+    view.params = {**view.params, **SMALL}
+    assert (view.expected, view._foreseeing.live) == ("", False), "nobody looks at it"
+    view.part = "train"
+    assert view.expected == COUNTING
+    wait()
+    assert view.expected == "About 42 s, by its first steps."
+    assert ready_for(view) == "Trains 2 networks for 6 steps. About 42 s, by its first steps."
+    assert asked_of[0][0] == "reddy"
+    assert asked_of[0][1]["steps"] == 6
+    view.params = {**view.params, "seed": 3}
+    assert view.expected == COUNTING
+    wait()
+    view.params = {**view.params, "seed": 0}
+    assert view.expected == "About 42 s, by its first steps.", "asked before"
+    assert len(asked_of) == 2
+    view.params = {**view.params, "classes": 25}
+    assert (view.expected, view._foreseeing.live) == ("", False)
+    view.params = {**view.params, "classes": 24}
+    view.train()
+    assert view.expected == ""
+    settle(view)
+    assert view.whole
+    assert (view.expected, view._foreseeing.live) == ("", False)
+    jobs.stop_all(10)

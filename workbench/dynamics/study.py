@@ -8,6 +8,7 @@ setting's fields. Networks of a finished group are kept in the run's ledger, so 
 import dataclasses
 import inspect
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -144,6 +145,12 @@ def traces(
         made.append(progress.remembered(f"dynamics/{named}", work))
     mean, error = np.concatenate(made, 1)
     return Trace(list(members), evaluated, mean, error)
+
+
+def networks(values: Mapping[str, Any]) -> int:
+    """How many networks a study with these values trains: seeds, times the cells of a diagram or the factors."""
+    listed = [values[name] for name in ("values", "rows", "factors") if name in values]
+    return values["seeds"] * math.prod(len(each.split(",")) if isinstance(each, str) else len(each) for each in listed)
 
 
 def seeded(setting: Setting, seed: int, seeds: int, nudge: Nudge | None = None) -> list[Member]:

@@ -26,7 +26,7 @@ class Limits:
         tokens: Tokens of the longest prompt.
         pairs: Pairs of a question.
         cells: Cells of a sweep: patched runs.
-        models: Models in memory, of all sessions together.
+        models: Models that one session holds in memory; of more, that used longest ago goes unless another holds it.
         jobs: Jobs of one session that wait or run.
         allow: Refs of the models that can be asked for; all where empty. Checkpoints of one are allowed with it.
         folder: The folder in which models of one's own lie; any where None, nowhere where ''.

@@ -1,6 +1,7 @@
 """The models in memory: each is loaded once, as many are kept as a budget of memory allows, the one used longest ago goes."""
 
 import gc
+import math
 import os
 import threading
 from collections import OrderedDict
@@ -166,9 +167,9 @@ class Models:
     def _make_room(self, placed: Placed) -> None:
         gc.collect()
         needed, budget = self._check_fits(placed)
-        most = limits().models if self._keep is None else self._keep
+        most = math.inf if self._keep is None else self._keep
         with self._lock:
-            while (most is not None and len(self._loaded) >= most) or (needed and self.used(placed.device) + needed > budget):
+            while len(self._loaded) >= most or (needed and self.used(placed.device) + needed > budget):
                 there = [one for one in self._loaded if one.device == placed.device] or list(self._loaded)
                 if not there:
                     break

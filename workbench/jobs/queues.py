@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.errors import BadInput
 from workbench.jobs.fetching import Fetching
+from workbench.jobs.held import Held
 from workbench.jobs.job import Job
 from workbench.jobs.limits import limits
 from workbench.jobs.models import Models
@@ -62,6 +63,7 @@ class Jobs:
         self._live: dict[str, Job] = {}
         self._lasting: set[str] = set()
         self._told: dict[str, Callable[[], None]] = {}
+        self._held = Held()
         self._changed = threading.Condition()
         self._fetching = Fetching(self.models.fetch, self._drop_ended)
 
@@ -90,7 +92,7 @@ class Jobs:
             The job; one that has failed already where the owner has more jobs than the server allows.
         """
         owner = self.who() if owner is None else owner
-        placed = None if ref is None else Placed.of(ref)
+        placed, left = None if ref is None else Placed.of(ref), []
         with self._changed:
             job = self._live.get(key)
             if job is None or not job.live or job.stopping:
@@ -103,6 +105,8 @@ class Jobs:
                     return job
                 self._live[key] = job
             job.join(owner)
+            if placed is not None and not patient:
+                left = self._held.ask(owner, placed)
             if lasting:
                 self._lasting.add(key)
             if job.status == "queued":
@@ -110,6 +114,8 @@ class Jobs:
                     self._fetching.bring(placed, job, lambda: self._line_up(owner, job, placed, "Waiting"))
                 else:
                     self._line_up(owner, job, placed)
+        for one in left:
+            self.models.unload(one)
         return job
 
     def load(self, ref: str | Placed) -> Job:
@@ -138,6 +144,7 @@ class Jobs:
         """An owner has gone: what runs goes on, and so does what he started himself; helpers that wait go with him."""
         self._told.pop(owner, None)
         with self._changed:
+            self._held.forget(owner)
             for key, job in list(self._live.items()):
                 job.forget(owner)
                 if job.status == "queued" and not job.wanted and key not in self._lasting:

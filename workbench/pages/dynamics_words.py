@@ -151,7 +151,8 @@ def status(view: Dynamics) -> str:
 def ready_for(view: Dynamics) -> str:
     """What Train would do, as plain text."""
     count, steps = view.networks, view.params["steps"]
-    return f"Trains {count} network{'s' * (count != 1)} for {steps:,} steps."
+    said = f"Trains {count} network{'s' * (count != 1)} for {steps:,} steps."
+    return f"{said} {view.expected}" if view.expected and view.status not in LIVE else said
 
 
 def found(result: Result | None) -> str:

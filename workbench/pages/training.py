@@ -41,6 +41,7 @@ class Train:
         self.cards = [card, Stored(view, "click a row to reopen it; nothing is trained", HEAD, _row).card]
         self.study.param.watch(self._chosen, "value")
         view.param.watch(lambda *_: self.set(), ["study", "params"])
+        view.param.watch(lambda *_: self.tell(), "expected")
         view.param.watch(lambda *_: self.draw(), ["result", "whole", "status"])
         self.set()
 
@@ -51,6 +52,10 @@ class Train:
         self._setting = False
         self.about.object = f'<div style="font-size:12px;opacity:.8">{words.ABOUT[self._view.study]}</div>'
         self.params.show(self._view.study, self._view.fields)
+        self.tell()
+
+    def tell(self) -> None:
+        """Say what Train would do."""
         self.hint.object = words.train(self._view)
 
     def show(self, theme: str, width: int | float, halved: bool) -> None:
@@ -62,7 +67,7 @@ class Train:
         """Draw the result as far as it is."""
         result = self._view.result
         self.hint.visible = result is None
-        self.hint.object = words.train(self._view)
+        self.tell()
         self.says.object = f'<div style="font-size:14px">{words.found(result if self._view.whole else None)}</div>'
         curve = isinstance(result, Curve)
         self.table.visible = curve

@@ -22,3 +22,10 @@ class Dynamics(Training):
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(jobs, store, **state)
         self.example, self.nested, self.forming = Example(), Nested(), Forming()
+        self.param.watch(lambda *_: self._foresee_open(), ["part", "study", "params", "status"])
+        self._foresee_open()
+
+    def _foresee_open(self) -> None:
+        """Who does not look at the training needs no forecast of it."""
+        if self.part == "train":
+            self.foresee()

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 from workbench.jobs import LIVE, Job, Jobs, Placed
 from workbench.store import Store
@@ -11,6 +11,9 @@ from workbench.views.beside import Beside
 from workbench.views.question import Question
 
 KEPT = 24
+# What is asked about: a model with its prompts, a model alone, or neither.
+About: TypeAlias = Question | Placed | None
+Work: TypeAlias = Callable[[Any, Job], Any]
 
 
 class Latest:
@@ -34,7 +37,7 @@ class Latest:
         """Whether a job waits or runs, or has ended and `refresh` has not told."""
         return self._job is not None
 
-    def known(self, asked: Question | Placed, key: str) -> Any | None:
+    def known(self, asked: About, key: str) -> Any | None:
         """The answer, if it was given before, here or to anyone who shares the store."""
         if key not in self._kept and self._beside is not None and isinstance(asked, Question):
             found = self._beside.find(asked, key)
@@ -42,7 +45,7 @@ class Latest:
                 self._keep(key, found)
         return self._kept.get(key)
 
-    def ask(self, asked: Question | Placed, key: str, work: Callable[[Any, Job], Any]) -> Any | None:
+    def ask(self, asked: About, key: str, work: Work) -> Any | None:
         """The answer, if it was given before; else a job is asked for it, see `refresh`. What was asked before is left."""
         before, self._job = self._job, None
         known, placed = self.known(asked, key), asked.placed if isinstance(asked, Question) else asked
@@ -53,7 +56,7 @@ class Latest:
             before.leave()
         return known
 
-    def _kept_beside(self, asked: Question | Placed, key: str, work: Callable[[Any, Job], Any]) -> Callable[[Any, Job], Any]:
+    def _kept_beside(self, asked: About, key: str, work: Work) -> Work:
         """The work, whose answer is kept in the store."""
         beside = self._beside
         if beside is None or not isinstance(asked, Question):

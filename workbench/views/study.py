@@ -65,6 +65,8 @@ def asked(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, A
     for field, listed in (("across", "values"), ("down", "rows")):
         for word in checked.get(listed, ()):
             _not_too_much(checked[field], int(word) if word.isdecimal() else 0)
+    from workbench.dynamics.study import networks
+
     if networks(checked) > MOST_NETWORKS:
         raise BadInput(f"the networks must be at most {MOST_NETWORKS} on this page; got {networks(checked)}. Use fewer seeds.")
     return given(fields, checked)
@@ -73,11 +75,3 @@ def asked(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, A
 def _not_too_much(name: str, value: Any) -> None:
     if name in MOST and value > MOST[name]:
         raise BadInput(f"{name} must be at most {MOST[name]} on this page; got {value}. `workbench train` takes more.")
-
-
-def networks(values: Mapping[str, Any]) -> int:
-    """How many networks a study with these values trains: seeds, times the cells of a diagram or the factors."""
-    cells = 1
-    for name in ("values", "rows", "factors"):
-        cells *= len(values.get(name, (None,)))
-    return values["seeds"] * cells

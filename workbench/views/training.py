@@ -12,9 +12,11 @@ from workbench.jobs import JOBS, LIVE, Job, Jobs
 from workbench.result import Origin, Result
 from workbench.store import Store
 from workbench.views.asking import kept
+from workbench.views.expected import COUNTING, duration
 from workbench.views.fields import Field
+from workbench.views.latest import Latest
 from workbench.views.opened import opened
-from workbench.views.study import asked, networks, study_fields
+from workbench.views.study import asked, study_fields
 from workbench.views.working import IDLE, Working, stamped
 
 # Where a diagram is trained in groups, those that are finished are kept.
@@ -30,6 +32,7 @@ class Training(Working):
     result = param.Parameter(doc="The Result shown, whole or partial, or None.")
     whole = param.Boolean(default=False, doc="Whether it is finished.")
     stored = param.List(default=[], doc="Entries of the store that studies wrote, the newest first.")
+    expected = param.String(default="", doc="How long Train will take, as plain text; '' where it is not known.")
 
     def __init__(self, jobs: Jobs = JOBS, store: Store | None = None, **state: Any):
         super().__init__(**state)
@@ -37,6 +40,7 @@ class Training(Working):
         self._fields: dict[str, Field] = {}
         self._before: tuple[Result | None, bool] = (None, False)
         self._aside = False
+        self._foreseeing = Latest(self.jobs, patient=True)
         self.study_changed()
         self.list_stored()
 
@@ -55,7 +59,34 @@ class Training(Working):
     @property
     def networks(self) -> int:
         """How many networks Train would train."""
+        from workbench.dynamics.study import networks
+
         return networks(self.params)
+
+    def foresee(self) -> None:
+        """Say how long Train will take: some steps are trained for it, once nobody waits for anything else."""
+        known = self._foreseen() if not self.live else None
+        if known is None:
+            self._foreseeing.drop()
+        self.expected = known or ""
+
+    def _foreseen(self) -> str | None:
+        """What is known of it, or that it is being timed; None where there is nothing to train."""
+        try:
+            _, params, origin = self.question()
+        except BadInput:
+            return None
+        if origin.key in self.store:
+            return None
+        study = self.study
+
+        def work(model: None, job: Job) -> str:
+            from workbench.dynamics.forecast import foreseen
+
+            job.say("Timing the first steps")
+            return f"About {duration(foreseen(study, params, job.check))}, by its first steps."
+
+        return self._foreseeing.ask(None, f"forecast {origin.key}", work) or COUNTING
 
     def question(self) -> tuple[Any, dict[str, Any], Origin]:
         """What Train would ask: the study, its parameters that are not its defaults, the Origin of the answer.
@@ -71,7 +102,7 @@ class Training(Working):
 
     @property
     def live(self) -> bool:
-        """Whether a job waits or runs, so that `refresh` has work."""
+        """Whether the training waits or runs."""
         return self._job is not None
 
     def train(self) -> None:
@@ -105,7 +136,10 @@ class Training(Working):
             self.train()
 
     def refresh(self) -> None:
-        """Take over how far the job is; called from the page's own thread."""
+        """Take over how far the jobs are; called from the page's own thread."""
+        foreseen = self._foreseeing.refresh()
+        if foreseen is not None and foreseen.status not in LIVE:
+            self.expected = foreseen.result if foreseen.status == "done" else foreseen.message
         if self._job is None or self._job.version == self._seen:
             return
         job = self._job.state()
