@@ -431,5 +431,14 @@ def test_the_open_training_says_how_long_it_will_take_and_what_is_stored_takes_n
     assert view.expected == ""
     settle(view)
     assert view.whole
-    assert (view.expected, view._foreseeing.live) == ("", False)
+    assert (view.expected, view._foreseeing.live) == ("", False), "it is stored"
+    view.params = {**view.params, "seed": 3}
+    assert view.expected == "About 42 s, by its first steps."
+    view.params = {**view.params, "steps": 100_000}
+    wait()
+    view.train()
+    view.stop()
+    settle(view)
+    assert view.status == "stopped"
+    assert view.expected == "About 42 s, by its first steps."
     jobs.stop_all(10)

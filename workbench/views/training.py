@@ -65,7 +65,7 @@ class Training(Working):
 
     def foresee(self) -> None:
         """Say how long Train will take: some steps are trained for it, once nobody waits for anything else."""
-        known = self._foreseen() if not self.live else None
+        known = None if self.status in LIVE else self._foreseen()
         if known is None:
             self._foreseeing.drop()
         self.expected = known or ""
