@@ -22,6 +22,23 @@ def _own_store(tmp_path_factory):
     os.environ["WORKBENCH_STORE"] = str(tmp_path_factory.mktemp("store"))
 
 
+@pytest.fixture(autouse=True)
+def _no_work_left(monkeypatch):
+    """Queues that a test made end with it: the next test may ask the same model from a queue of its own, in another thread."""
+    from workbench.jobs import Jobs
+
+    made, true = [], Jobs.__init__
+
+    def begun(self, *given, **more):
+        made.append(self)
+        true(self, *given, **more)
+
+    monkeypatch.setattr(Jobs, "__init__", begun)
+    yield
+    for one in made:
+        one.stop_all(20)
+
+
 @pytest.fixture(scope="session")
 def model_of(tmp_path_factory):
     """The tiny random model of a family, loaded once."""

@@ -220,20 +220,38 @@ def test_every_page_says_what_its_button_takes_until_it_is_there(name, view, pre
     assert not page.expects.visible
 
 
-def test_what_a_killed_server_had_finished_is_said_beforehand(tmp_path):
+def test_what_a_killed_server_had_finished_is_said_beforehand(tmp_path, monkeypatch):
+    """Without the model too, as after the server was started again; and not of what had not begun."""
     jobs, store = Jobs(Models()), Store(tmp_path)
-    model = jobs.models.take("tiny:repeat")
+    jobs.models.take("tiny:repeat")
     set_to = {"model": "tiny:repeat", "task": "repeated_tokens", "method": "patch", "options": {"n": 2}}
 
-    def said():
+    def said(jobs):
         made = Circuits(jobs, store, **set_to)
         settle(made)
         return made.expected.said
 
-    assert "cells" in said()
-    assert BEGUN not in said()
-    asked = Circuits(jobs, store, **set_to).question()
-    with store.ledger(METHODS["patch"].origin(model, asked.pairs(model), **asked.params).key) as pieces:
-        assert BEGUN not in said(), "nothing is finished yet"
-        pieces.put("one", [1.0])
-    assert said().endswith(BEGUN)
+    assert "cells" in said(jobs)
+    assert BEGUN not in said(jobs)
+    assert said(Jobs(Models())) == UNLOADED
+    killed = Circuits(jobs, store, **set_to)
+    # The process ends after the first batch: nothing is told to anybody.
+    monkeypatch.setitem(sweep.TOKENS, "cpu", 24)
+    true, batches = sweep.engine._Engine._run, []
+
+    def run(self, cells):
+        if len(batches) == 3:
+            raise RuntimeError("killed")
+        batches.append(1)
+        return true(self, cells)
+
+    monkeypatch.setattr(sweep.engine._Engine, "_run", run)
+    killed.run()
+    settle(killed)
+    assert len(batches) == 3
+    assert said(jobs).endswith(BEGUN)
+    assert said(Jobs(Models())) == UNLOADED + BEGUN
+    # On the same page too, which had said otherwise before.
+    assert killed.expected.said.endswith(BEGUN)
+    set_to["method"] = "atp"
+    assert BEGUN not in said(jobs)

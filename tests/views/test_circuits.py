@@ -220,8 +220,13 @@ def test_a_stored_result_reopens_without_a_model(view, ref):
     assert (other.params["by"], other.params["metric"]) == (("layer",), "kl")
     assert other.baseline is not None
     assert other.whole
+    assert other.rows == view.rows, "the user's own pairs are kept beside it"
+    for file in (view.store.folder / "texts").iterdir():
+        file.unlink()
+    other = Circuits(Jobs(Models(refuse)), view.store, task="ioi")
+    other.open(view.key)
     other.choose(Cell(1))
-    assert "not stored" in other.notice.text
+    assert "not kept here" in other.notice.text
     assert not other.live
 
 

@@ -132,7 +132,7 @@ def test_the_locked_head_is_named_in_its_colour(view, theme):
 
 def test_another_prompt_is_shown_at_once_and_the_locked_head_follows(view):
     view.prompt = 1
-    assert not view.live, "nothing is computed before Show"
+    assert not view._several, "nothing is computed before Show"
     view.prompt = 0
     shown(view)
     view.lock((1, 0))
@@ -154,7 +154,7 @@ def test_a_text_of_ones_own_needs_no_pairs(view):
     assert view.grid.words == TEXT.split()
     assert view.grid.origin == direct(view).origin
     view.text = "c d"
-    assert not view.live, "typing asks for nothing"
+    assert not view._several, "typing asks for nothing"
     shown(view, text=HOSTILE)
     assert len(view.grid.words) == len(HOSTILE.split())
 
@@ -194,7 +194,7 @@ def test_what_is_shown_goes_with_its_model_and_task(view):
     shown(view, pinned=[3, 1], sort="pinned")
     view.lock((0, 1))
     view.rows = ROWS.replace("d h b", "d i b")
-    assert (view.grid, view.head, view.pinned, view.columns, view.live) == (None, None, [-1, -1], [], False)
+    assert (view.grid, view.head, view.pinned, view.columns, bool(view._several)) == (None, None, [-1, -1], [], False)
 
 
 def test_heads_are_sorted_by_a_stored_table_of_heads(view, monkeypatch):
@@ -257,4 +257,4 @@ def test_a_url_edited_by_hand_gives_one_notice(view):
     assert view.told[0].level == "warning"
     for name in ("model", "task", "source", "prompt", "weighted", "head", "pinned", "least", "own", "moon", "text"):
         assert name in view.told[0].text
-    assert not view.live
+    assert not view._several

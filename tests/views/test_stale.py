@@ -138,7 +138,16 @@ def test_own_pairs_in_the_form_must_be_those_of_the_result_shown(jobs, store, mo
     first.run()
     settle(first)
     other = opened(Circuits(jobs, store, model=ref, task="custom", rows=ELSE, method="dla"))
+    # Asked about first: what was told of other pairs is not told of these.
+    other.run()
+    settle(other)
+    other.choose(Cell(1, 2))
+    settle(other)
+    assert other.attention.scores is not None
+    for file in (store.folder / "texts").iterdir():
+        file.unlink()
     other.open(first.key)
+    assert other.rows == ELSE, "those of the result are not kept"
     assert not other.answered
     other.choose(Cell(1, 2))
     settle(other)
@@ -150,6 +159,11 @@ def test_own_pairs_in_the_form_must_be_those_of_the_result_shown(jobs, store, mo
     other.choose(Cell(1, 2))
     settle(other)
     assert other.attention.scores is not None
+    first.run()
+    settle(first)
+    third = opened(Circuits(jobs, store, model=ref, task="custom", rows=ELSE, method="dla"))
+    third.open(first.key)
+    assert third.rows == ROWS, "a result brings its own pairs back"
 
 
 def test_an_answer_to_what_was_replaced_before_fades(jobs, store, hold):

@@ -13,7 +13,7 @@ class Held:
         self._of: dict[str, OrderedDict[Placed, None]] = {}
 
     def ask(self, owner: str, placed: Placed) -> list[Placed]:
-        """One more asks for a model; gives those that nobody holds any more, for the owner may hold no more of them."""
+        """An owner works with a model; gives those that nobody holds any more, for the owner may hold no more of them."""
         mine, most = self._of.setdefault(owner, OrderedDict()), limits().models
         mine[placed] = None
         mine.move_to_end(placed)

@@ -116,6 +116,12 @@ class Job(param.Parameterized):
         """Whether anybody waits for it."""
         return bool(self._waiting)
 
+    @property
+    def owners(self) -> list[str]:
+        """Who waits for it."""
+        with self._lock:
+            return list(self._waiting)
+
     def asked_by(self, owner: str) -> bool:
         """Whether this one waits for it."""
         return self._waiting[owner] > 0

@@ -92,7 +92,7 @@ class Jobs:
             The job; one that has failed already where the owner has more jobs than the server allows.
         """
         owner = self.who() if owner is None else owner
-        placed, left = None if ref is None else Placed.of(ref), []
+        placed = None if ref is None else Placed.of(ref)
         with self._changed:
             job = self._live.get(key)
             if job is None or not job.live or job.stopping:
@@ -105,8 +105,6 @@ class Jobs:
                     return job
                 self._live[key] = job
             job.join(owner)
-            if placed is not None and not patient:
-                left = self._held.ask(owner, placed)
             if lasting:
                 self._lasting.add(key)
             if job.status == "queued":
@@ -114,8 +112,6 @@ class Jobs:
                     self._fetching.bring(placed, job, lambda: self._line_up(owner, job, placed, "Waiting"))
                 else:
                     self._line_up(owner, job, placed)
-        for one in left:
-            self.models.unload(one)
         return job
 
     def load(self, ref: str | Placed) -> Job:
@@ -137,7 +133,7 @@ class Jobs:
         return {key: job.state() for key, job in jobs if job.live and not job.patient}
 
     def tell(self, owner: str, call: Callable[[], None]) -> None:
-        """Call something, in the worker's thread, whenever a job has ended that this owner waits for."""
+        """Call something, in the worker's thread, whenever a job that ran and that this owner waits for has ended."""
         self._told[owner] = call
 
     def forget(self, owner: str) -> None:
@@ -224,6 +220,15 @@ class Jobs:
     def _model(self, placed: Placed | None, job: Job) -> Any:
         if placed is None:
             return None
+        model = self._taken(placed, job)
+        if not job.patient:
+            with self._changed:
+                left = [one for owner in job.owners for one in self._held.ask(owner, placed)]
+            for one in left:
+                self.models.unload(one)
+        return model
+
+    def _taken(self, placed: Placed, job: Job) -> Any:
         if placed in self.models:
             return self.models.take(placed)
         if job.patient:

@@ -70,8 +70,8 @@ class AttentionPage(Shell):
         self.head_card = paper(menued(self.menu, self.link, heading("Largest numbers", about), self.table))
         sidebar = pmui.Column(*self.sidebar.objects, margin=(14, 14), **WIDE)
         return self._framed(
-            "Circuit workbench: attention", sidebar, self.ruler, self._buttons(), paper(asked, self.chooser.row, self.text),
-            self.hint_card, self.grid_card, self.head_card,
+            "Circuit workbench: attention", sidebar, self.ruler, self._buttons(), self.expects,
+            paper(asked, self.chooser.row, self.text), self.hint_card, self.grid_card, self.head_card,
         )  # fmt: skip
 
     def _watch(self) -> None:
@@ -83,6 +83,7 @@ class AttentionPage(Shell):
         view.param.watch(lambda *_: self._set_chooser(), ["source", "text", "prompt", "prompts", "of"])
         view.param.watch(lambda *_: self._draw(), "grid")
         view.param.watch(lambda *_: self._draw_head(), ["head", "exact"])
+        self._watch_expected()
         self._keep_address("source", "text", "prompt", "of", "weighted", "grid", "head", "pinned", "sort", "own", "least")
         self.page.param.watch(lambda *_: self._draw(), "dark_theme")
 

@@ -85,7 +85,8 @@ class PairsPage(Shell):
         self.menu = Menu()
         said = pmui.Column(heading("Pairs", "≠ marks tokens that differ, · a space"), margin=BESIDE_MENU, **WIDE)
         self.card = paper(menued(self.menu, said, tools, self.counted, self.baseline, self.goes, self.pager, self.sheet))
-        return self._framed("Circuit workbench: pairs", sidebar, self.ruler, self._buttons(), self.hint, self.card)
+        expects = pmui.Column(self.expects, min_height=LINE, margin=0, **WIDE)
+        return self._framed("Circuit workbench: pairs", sidebar, self.ruler, self._buttons(), expects, self.hint, self.card)
 
     def _button(self, label: str, do: Any, width: int) -> pmui.Button:
         made = pmui.Button(label=label, variant="outlined", size="small", width=width, margin=0)
@@ -96,6 +97,7 @@ class PairsPage(Shell):
         view = self.view
         self.run.on_click(lambda event: view.check())
         self._watch_status("lines")
+        self._watch_expected()
         view.param.watch(lambda *_: self._draw(), ["lines", "layouts", "answers", "first", "task", "baseline"])
         self._keep_address()
 

@@ -6,6 +6,7 @@ Those of a browser session take turns with those of others, and end or go on whe
 from collections.abc import Callable
 
 import panel as pn
+from panel.io.state import set_curdoc
 
 from workbench.jobs import Jobs
 from workbench.pages.in_turn import in_turn
@@ -22,7 +23,13 @@ def attend(jobs: Jobs) -> None:
 def tell_ends(jobs: Jobs, call: Callable[[], None]) -> None:
     """Call something in this session's turn whenever a job that it waits for has ended."""
     document = pn.state.curdoc
-    jobs.tell(session(), lambda: document.add_next_tick_callback(lambda: in_turn(call)))
+
+    def told() -> None:
+        # The worker's thread knows no document, and another session's may be current.
+        with set_curdoc(document):
+            in_turn(call)
+
+    jobs.tell(session(), lambda: document.add_next_tick_callback(told))
 
 
 def visited() -> bool:

@@ -1,7 +1,8 @@
-"""Which stored result answers a question about the user's own pairs: of these an Origin holds a hash of tokens, and no text.
+"""Which result answers a question, noted when it is begun.
 
-A note is a small file beside the results, under the key of the question. It is only a hint: whoever reads it looks whether
-the result is there and made as it would be now.
+About the user's own pairs an Origin holds a hash of tokens, and no text; and before it is finished a result has no Origin at
+all, so that after a kill this alone tells, without the model, what was begun. A note is a small file beside the results, under
+the key of the question. It is only a hint: whoever reads it looks whether the result is there and made as it would be now.
 """
 
 import os

@@ -40,6 +40,11 @@ class Attention(param.Parameterized):
         return self._latest.live
 
     @property
+    def missing(self) -> bool:
+        """Whether nothing is shown, nothing is on its way, and nothing was said against it."""
+        return self.scores is None and not self.live and not self.status
+
+    @property
     def index(self) -> int | None:
         """The head that `scores` are of, counted layer after layer; None where there are none."""
         asked = self.scores.origin.params if self.scores is not None and self.scores.origin is not None else {}
@@ -53,7 +58,7 @@ class Attention(param.Parameterized):
 
     def ask_about(self, question: Question | None, prompts: int) -> None:
         """Take up the prompts of a result; what was shown goes if the prompts are others."""
-        if question is None or self._question is None or question.pairs_key != self._question.pairs_key:
+        if question is None or not question.same_prompts(self._question):
             self._latest.drop()
             self._group = None
             self.param.update(scores=None, prompts=[f"prompt {i + 1}" for i in range(prompts)], status="", about="")

@@ -19,8 +19,8 @@ from workbench.views.stored import made_as_now, named
 log = logging.getLogger(__name__)
 
 FOLDER = "panels"
-# Results, and numbers of one.
-MOST, LARGEST = 2000, 4_000_000
+# Results, the bytes of all, and the numbers of one.
+MOST, MOST_BYTES, LARGEST = 2000, 500_000_000, 4_000_000
 
 
 class Beside:
@@ -64,9 +64,14 @@ class Beside:
             dated = []
             for file in files:
                 with suppress(OSError):
-                    dated.append((file.stat().st_mtime, file))
-            for _, file in sorted(dated)[:-MOST]:
-                file.unlink(missing_ok=True)
+                    seen = file.stat()
+                    dated.append((seen.st_mtime, seen.st_size, file))
+            held = 0
+            for at, (_, size, file) in enumerate(sorted(dated, reverse=True)):
+                held += size
+                if at >= MOST or held > MOST_BYTES:
+                    with suppress(OSError):
+                        file.unlink(missing_ok=True)
 
 
 def _hash(key: str) -> str:

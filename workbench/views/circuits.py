@@ -23,7 +23,7 @@ from workbench.views.expected import Expecting
 from workbench.views.fields import Field, method_fields
 from workbench.views.live import Live
 from workbench.views.picking import Picking
-from workbench.views.question import CUSTOM, Question, baseline_of
+from workbench.views.question import CUSTOM, Question, baseline_of, kept_rows
 from workbench.views.stored import alike, made_as_now
 from workbench.views.working import IDLE, stamped
 
@@ -214,7 +214,9 @@ class Circuits(Picking, Expecting):
 
     def _show_stored(self, result: Result) -> None:
         self._adopt(result.origin)
-        rows = self.rows if result.origin.task == CUSTOM else ""
+        rows = ""
+        if result.origin.task == CUSTOM:
+            rows = self.rows = kept_rows(self.store, result.origin) or self.rows
         # One model's attention is none of results at several checkpoints.
         self._question = Question.of(result.origin, rows) if several(result.origin.model) is None else None
         self.picked = None

@@ -10,6 +10,7 @@ from workbench.forecasts import Forecast, forecast
 from workbench.jobs import LIVE, Job, Jobs, limits
 from workbench.models.memory import free_memory, gigabytes
 from workbench.store import Store
+from workbench.store.asked import noted
 from workbench.views.asking import ASKED, Asking
 from workbench.views.latest import Latest
 from workbench.views.question import Question
@@ -44,7 +45,9 @@ class Expected(param.Parameterized):
         placed, key = asked[0].placed, " ".join(one.key for one in asked)
         if placed not in self._jobs.models:
             self._latest.drop()
-            self.said, self._of = UNLOADED, ""
+            # Of what was begun here it was noted which result it will give.
+            begun = any(self._store.begun(key) for one in asked if (key := noted(self._store.folder, one.key)))
+            self.said, self._of = UNLOADED + BEGUN * begun, ""
             return
         if key == self._of:
             return
@@ -70,6 +73,11 @@ class Expected(param.Parameterized):
         else:
             # What stands there is of another question.
             self.said = COUNTING
+
+    def forget(self) -> None:
+        """Forget what was said before: something was run, which changes what the next run takes."""
+        self._latest.drop()
+        self._latest, self._of = Latest(self._jobs, patient=True), ""
 
     def refresh(self) -> None:
         """Take over how far the job is."""
@@ -98,13 +106,17 @@ class Expecting(Asking):
 
     def _expect(self, jobs: Jobs, store: Store, *changing: str) -> None:
         """Say it now, and whenever the page is set to something else or one of these parameters changes."""
-        self.expected = Expected(jobs, store)
+        self.expected, self._ran = Expected(jobs, store), False
         self.param.watch(lambda *_: self._ask_expected(), [*ASKED, "status", *changing])
         self._ask_expected()
 
     def _ask_expected(self) -> None:
         if self.status in LIVE:
+            self._ran = True
             return
+        if self._ran:
+            self._ran = False
+            self.expected.forget()
         try:
             self.expected.ask_about(*self.unanswered())
         except BadInput:

@@ -29,7 +29,7 @@ class OpenHead(param.Parameterized):
 
     def ask_about(self, question: Question | None, prompts: int) -> None:
         """Take up a model and its prompts; what was shown of others goes."""
-        if question is None or self._question is None or question.pairs_key != self._question.pairs_key:
+        if question is None or not question.same_prompts(self._question):
             self.writes.hide()
         self._question = question
         self.attention.ask_about(question, prompts)

@@ -115,6 +115,8 @@ class Heads(StopsSeveral, Arranged, Expecting):
         new = {method: one for method, one in asked.items() if method not in before or before[method].key != one.key}
         if asked and not new:
             return
+        # A head that waits for its model was asked for; it is asked for anew.
+        waits = self.head.live
         self._several.drop((HEADS, *JOINED) if not asked else new)
         self.param.update(**self._several.progress())
         found = {method: one for method, one in self.results.items() if method in asked and method not in new}
@@ -123,7 +125,7 @@ class Heads(StopsSeveral, Arranged, Expecting):
         self.head.ask_about(asked.get(HEADS), self.n_asked)
         self._take(found | answers(self.store, new))
         if self.head.head is not None:
-            self.head.look(load=self.placed in self.jobs.models)
+            self.head.look(load=waits or self.placed in self.jobs.models)
 
     def find(self) -> None:
         """Ask for the table and all that is joined to it; a BadInput becomes a notice."""
@@ -192,6 +194,9 @@ class Heads(StopsSeveral, Arranged, Expecting):
             self.tell("error", str(problem))
         self.param.update(results=dict(results), table=table)
         self.arrange()
+        if self.head.head is not None and self.head.attention.missing and self.placed in self.jobs.models:
+            # The head of a link, whose model was not there.
+            self.head.look()
 
     def click(self, figure: Any, point: Mapping[str, Any]) -> None:
         """Open the head of a clicked cell of the map."""

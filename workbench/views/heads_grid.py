@@ -11,6 +11,7 @@ from workbench.jobs import Jobs
 from workbench.store import Store
 from workbench.views.asking import ASKED
 from workbench.views.looks import GRID, HEAD, Looks
+from workbench.views.question import Question
 from workbench.widgets.attention_grid import GIVEN, column
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class TableGrid(Looks):
         self.param.watch(lambda event: page.param.update(notice=event.new), "notice")
         self._move()
         self._arrange()
+
+    def unanswered(self) -> list[Question]:
+        """Nothing is said beforehand of what stands beside a table."""
+        return []
 
     def hide(self) -> None:
         """Show nothing; what is pinned and how it is sorted stays."""

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from workbench.jobs import LIVE, Job, Jobs, Placed
 from workbench.store import Store
 from workbench.views.beside import Beside
-from workbench.views.question import Question
+from workbench.views.question import CUSTOM, Question
 
 KEPT = 24
 # What is asked about: a model with its prompts, a model alone, or neither.
@@ -39,19 +39,21 @@ class Latest:
 
     def known(self, asked: About, key: str) -> Any | None:
         """The answer, if it was given before, here or to anyone who shares the store."""
-        if key not in self._kept and self._beside is not None and isinstance(asked, Question):
-            found = self._beside.find(asked, key)
+        name = _named(asked, key)
+        if name not in self._kept and self._beside is not None and isinstance(asked, Question):
+            found = self._beside.find(asked, name)
             if found is not None:
-                self._keep(key, found)
-        return self._kept.get(key)
+                self._keep(name, found)
+        return self._kept.get(name)
 
     def ask(self, asked: About, key: str, work: Work) -> Any | None:
         """The answer, if it was given before; else a job is asked for it, see `refresh`. What was asked before is left."""
         before, self._job = self._job, None
         known, placed = self.known(asked, key), asked.placed if isinstance(asked, Question) else asked
         if known is None:
-            done = self._kept_beside(asked, key, work)
-            self._job = self._jobs.submit(placed, key, done, "Waiting for the model", lasting=False, patient=self._patient)
+            name = _named(asked, key)
+            done = self._kept_beside(asked, name, work)
+            self._job = self._jobs.submit(placed, name, done, "Waiting for the model", lasting=False, patient=self._patient)
         if before is not None:
             before.leave()
         return known
@@ -90,3 +92,8 @@ class Latest:
         self._kept[key] = answer
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
+
+
+def _named(asked: About, key: str) -> str:
+    """The key, with the pairs that must be the user's own where those of a stored result are asked about."""
+    return f"{key} {asked.expected}" if isinstance(asked, Question) and asked.task == CUSTOM and asked.expected else key

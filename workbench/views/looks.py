@@ -11,8 +11,9 @@ from workbench.errors import BadInput, within
 from workbench.jobs import JOBS, LIVE, Jobs, limits
 from workbench.plots.text import visible
 from workbench.store import Store
-from workbench.views.asking import Asking, check_placed
+from workbench.views.asking import check_placed
 from workbench.views.composed import Head
+from workbench.views.expected import Expecting
 from workbench.views.fields import given, method_fields
 from workbench.views.heads_columns import JOINED
 from workbench.views.looking import Grid, grid, grid_of, head_of, largest, one_head, stored_columns
@@ -26,7 +27,7 @@ GRID, HEAD = "grid", "head"
 TOP = 24
 
 
-class Looks(StopsSeveral, Asking):
+class Looks(StopsSeveral, Expecting):
     """State of the page of attention."""
 
     source = param.Selector(default="task", objects=["task", "text"], doc="The task's prompts, or a text of one's own.")
@@ -55,11 +56,18 @@ class Looks(StopsSeveral, Asking):
         self._label_prompts()
         self.param.watch(lambda *_: self._elsewhere(), ["model", "dtype", "device", "task", "options", "rows"])
         self.param.watch(lambda *_: self._again(), ["source", "prompt", "of", "weighted"])
+        self._expect(self.jobs, self.store, "source", "text", "prompt", "of", "weighted", "grid")
 
     @property
     def live(self) -> bool:
         """Whether anything waits or runs, so that `refresh` has work."""
-        return bool(self._several)
+        return bool(self._several) or self.expected.live
+
+    def unanswered(self) -> list[Question]:
+        """What Show would compute."""
+        asked = self.question()
+        there = self.grid is not None and self._question is not None and self._question.key == asked.key
+        return [] if there or answers(self.store, {GRID: asked}) else [asked]
 
     @property
     def asked(self) -> Question | None:
@@ -159,6 +167,7 @@ class Looks(StopsSeveral, Asking):
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""
+        self.expected.refresh()
         if not self._several:
             return
         states = self._several.states()

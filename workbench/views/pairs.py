@@ -14,16 +14,18 @@ from workbench.jobs import JOBS, LIVE, Job, Jobs, Placed
 from workbench.result import Scores, canonical
 from workbench.store import Store
 from workbench.views.asking import ASKED
+from workbench.views.expected import Expecting
 from workbench.views.pairs_edited import SHOWN, Edited
 from workbench.views.pairs_reading import Reader, laid, made, measured, reader_of
 from workbench.views.pairs_table import COLUMNS, Line, lines_of, written
 from workbench.views.query import ready
+from workbench.views.question import Question
 from workbench.views.working import IDLE
 
 BUTTON = "Check pairs"
 
 
-class OwnPairs(Edited):
+class OwnPairs(Edited, Expecting):
     """State of the page of pairs."""
 
     answers = param.Dict(default={}, doc="By number of a line: the baseline on it, a number by name.")
@@ -41,13 +43,21 @@ class OwnPairs(Edited):
         self._asked: tuple[Any, ...] = ()
         # How many of a task's pairs are other tokens once they are text.
         self._otherwise = 0
+        self._expect(self.jobs, self.store, "lines", "layouts", "baseline")
         self._take_up()
         self.param.watch(lambda *_: self._take_up(), list(ASKED))
 
     @property
     def live(self) -> bool:
         """Whether anything waits or runs, so that `refresh` has work."""
-        return self._job is not None or self._reading is not None
+        return self._job is not None or self._reading is not None or self.expected.live
+
+    def unanswered(self) -> list[Question]:
+        """What the button would compute; nothing as long as not every pair of one's own can be used."""
+        usable = not self.own or (
+            bool(self.lines) and all((one := self.layouts.get(line.number)) is not None and one.usable for line in self.lines)
+        )
+        return [self.ask("baseline", {}, {}, BUTTON)] if usable and self.baseline is None else []
 
     def _take_up(self) -> None:
         """Something else is asked about: what was read and measured of it before goes."""
@@ -154,6 +164,7 @@ class OwnPairs(Edited):
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""
         self._refresh_reading()
+        self.expected.refresh()
         if self._job is None or self._job.version == self._seen:
             return
         job = self._job.state()

@@ -107,7 +107,7 @@ class Picking(Asking):
         if asked is None or asked.task != CUSTOM or asked.rows:
             return asked is not None
         if not self.rows.strip():
-            self.tell("warning", f"The prompts of this result are not stored. Paste your pairs again to {why}.")
+            self.tell("warning", f"The prompts of this result are not kept here. Paste your pairs again to {why}.")
             return False
         self._question = replace(asked, rows=self.rows)
         self.attention.ask_about(self._question, len(self.attention.prompts))

@@ -5,6 +5,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,8 @@ from workbench.jobs import Job, Placed, limits
 from workbench.jobs.placed import DTYPE
 from workbench.result import Origin, Result, Scores, canonical
 from workbench.store import Store
-from workbench.store.asked import note
+from workbench.store.asked import note, noted
+from workbench.store.texts import keep_text, kept_text
 from workbench.views.fields import task_fields
 from workbench.views.opened import opened
 
@@ -76,6 +78,11 @@ class Question:
     def pairs_key(self) -> str:
         """Equal for equal prompts of one model, whether or not defaults are said."""
         return canonical([self.model, self.task, _unusual(self.task, self.options), self.rows, self.dtype, self.device])
+
+    def same_prompts(self, other: "Question | None") -> bool:
+        """Whether another asks about the same prompts of the same model; of the user's own, those of the same stored result."""
+        mine = "" if self.task != CUSTOM else self.expected
+        return other is not None and self.pairs_key == other.pairs_key and (self.task != CUSTOM or mine == other.expected)
 
     def pairs(self, model: Any) -> Any:
         """The Pairs that are asked about.
@@ -160,14 +167,36 @@ class Question:
         """The result, and a note for later forecasts of how long it took."""
         from workbench.methods import METHODS
 
-        new = METHODS[self.method].origin(model, pairs, **self.params).key not in store
+        origin = METHODS[self.method].origin(model, pairs, **self.params)
+        new = origin.key not in store
+        # Before it is computed: after a kill it tells, without the model, what was begun.
+        note(store.folder, self.key, origin.key)
         start = time.monotonic()
         found = store.compute(METHODS[self.method], model, pairs, **self.params)
-        if self.task == CUSTOM and found.origin is not None:
-            note(store.folder, self.key, found.origin.key)
+        if self.task == CUSTOM:
+            keep_rows(store, origin, self.rows)
         if new:
             remember(store.folder, model, pairs, self.method, self.params, time.monotonic() - start)
         return found
+
+
+def keep_rows(store: Store, origin: Origin, rows: str) -> None:
+    """Keep the user's own pairs, of which a result has only a hash, so that it reopens with them."""
+    with suppress(BadInput):
+        note(store.folder, _rows_of(origin), keep_text(store.folder, rows))
+
+
+def kept_rows(store: Store, origin: Origin) -> str:
+    """The user's own pairs that a result was computed on; '' where they are not kept."""
+    key = noted(store.folder, _rows_of(origin)) if origin.task == CUSTOM else ""
+    with suppress(BadInput):
+        return kept_text(store.folder, key) if key else ""
+    return ""
+
+
+def _rows_of(origin: Origin) -> str:
+    given = {name: origin.task_params.get(name) for name in ("first_token", "add_space")}
+    return hashlib.sha256(canonical(["rows", origin.model, origin.pairs, given]).encode()).hexdigest()[:16]
 
 
 def _unusual(task: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,11 +68,13 @@ class Residual(Panels):
         }
 
     def _follow(self, before: Question | None, asked: Question | None) -> None:
+        # A head that waits for its model was asked for; it is asked for anew.
+        waits = self.attention.live
         super()._follow(before, asked)
         if before is None or asked is None or before.placed != asked.placed:
             self.head = None
         if self.head is not None:
-            self.look(load=self.placed in self.jobs.models)
+            self.look(load=waits or self.placed in self.jobs.models)
 
     def _take(self, results: Mapping[str, Result]) -> None:
         """Show what is known; a cell that it does not have is let go."""
@@ -82,6 +84,9 @@ class Residual(Panels):
         if columns and self.pos is not None and self.pos >= columns:
             self.pos = None
         super()._take(results)
+        if self.head is not None and self.attention.missing and self.placed in self.jobs.models:
+            # The head of a link, whose model was not there.
+            self.look()
 
     def panel(self, name: str) -> Result | None:
         """What a panel shows: its result, or that part of it which is chosen."""

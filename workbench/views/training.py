@@ -64,7 +64,7 @@ class Training(Working):
         return networks(self.params)
 
     def foresee(self) -> None:
-        """Say how long Train will take: some steps are trained for it, once nobody waits for anything else."""
+        """Say how long Train will take: some steps are trained for it, when no other training waits."""
         known = None if self.status in LIVE else self._foreseen()
         if known is None:
             self._foreseeing.drop()
