@@ -11,6 +11,7 @@ from workbench.errors import BadInput
 from workbench.forecasts import TIMES, Forecast, forecast, paced, recalled, remember
 from workbench.jobs import Jobs, Models
 from workbench.methods import METHODS
+from workbench.pages.pairs import PairsPage
 from workbench.plans import planned
 from workbench.store import Store
 from workbench.tasks import TASKS
@@ -18,7 +19,9 @@ from workbench.views.channels import Channels
 from workbench.views.circuits import Circuits
 from workbench.views.expected import BEGUN, UNLOADED, duration, together, words
 from workbench.views.heads import Heads
+from workbench.views.looks import Looks
 from workbench.views.maps import Maps
+from workbench.views.pairs import OwnPairs
 from workbench.views.question import Question
 from workbench.views.residual import Residual
 
@@ -191,6 +194,7 @@ def test_several_runs_take_the_time_of_all_and_the_memory_of_the_largest():
         ("residual", Residual, "show", ""),
         ("heads", Heads, "find", ""),
         ("channels", Channels, "find", ""),
+        ("attention", Looks, "show", ""),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
@@ -218,6 +222,27 @@ def test_every_page_says_what_its_button_takes_until_it_is_there(name, view, pre
     assert made.status == "done"
     assert made.expected.said == ""
     assert not page.expects.visible
+
+
+def test_the_page_of_pairs_says_what_a_check_takes_until_it_is_there(tmp_path):
+    made = OwnPairs(Jobs(Models()), Store(tmp_path), model="tiny:repeat", task="repeated_tokens", options={"n": 3})
+    page = PairsPage(made)
+    assert made.expected.said == UNLOADED
+    assert page.expects.visible
+    made.check()
+    assert not page.expects.visible
+    settle(made)
+    assert made.baseline is not None
+    assert (made.expected.said, page.expects.visible) == ("", False)
+    made.check()
+    settle(made)
+    made.baseline = None
+    settle(made)
+    assert made.expected.said not in ("", UNLOADED)
+    # Not of one's own as long as they cannot be used.
+    made.param.update(task="custom", rows="clean,corrupt,right,wrong\na b,c,d,e\n")
+    settle(made)
+    assert made.expected.said == ""
 
 
 def test_what_a_killed_server_had_finished_is_said_beforehand(tmp_path, monkeypatch):

@@ -89,6 +89,13 @@ def test_it_ends_when_it_must_and_bad_parameters_are_told(clock):
         foreseen("reddy", SMALL | {"steps": 100, "seeds": 1}, stop)
     with pytest.raises(BadInput, match="multiple"):
         foreseen("reddy", SMALL | {"classes": 25})
+    for study, params in (
+        ("reddy", {"batch": 5000, "dim": 1000, "longest": 500}),
+        ("language", {"batch": 5000, "length": 1000}),
+    ):
+        with pytest.raises(BadInput, match="to be timed beforehand"):
+            foreseen(study, params)
+    assert clock.now < TRIAL * (STEP + EVALUATION), "nothing was trained for these"
     heard = []
     with listening(heard.append):
         foreseen("reddy", SMALL | {"steps": 100, "seeds": 1})

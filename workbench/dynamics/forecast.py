@@ -10,10 +10,13 @@ from workbench.dynamics.formation import measured
 from workbench.dynamics.language import learn
 from workbench.dynamics.studies import STUDIES
 from workbench.dynamics.study import AT_ONCE, networks
+from workbench.errors import BadInput
 from workbench.progress import Step, Stopped, listening, viewing
 
 # Steps that are timed, after the first, which pays for what is made once.
 TRIAL = 5
+# Numbers that one step may hold at once, roughly: nobody pressed Train, and no memory is to be filled for a forecast.
+LARGEST = 200_000_000
 
 
 def foreseen(study: str, params: Mapping[str, Any], check: Callable[[], None] = lambda: None) -> float:
@@ -29,6 +32,7 @@ def foreseen(study: str, params: Mapping[str, Any], check: Callable[[], None] = 
     """
     asked = STUDIES[study].bind(**params)
     trial = _Trial(check)
+    _check_size(study, asked)
     if study == "language":
         return _language(params, asked, trial)
     # A saddle's factors are trained one after the other.
@@ -37,6 +41,21 @@ def foreseen(study: str, params: Mapping[str, Any], check: Callable[[], None] = 
         STUDIES[study](**params)
     # A diagram evaluates its networks at the end alone.
     return trial.seconds(asked["steps"], asked.get("every", asked["steps"])) * networks(asked) / together
+
+
+def _check_size(study: str, asked: Mapping[str, Any]) -> None:
+    """Raise BadInput where the first steps are too large to be trained for a forecast."""
+    if study == "language":
+        per_word = asked["words"] + asked["layers"] * (16 * asked["d_model"] + 2 * asked["d_mlp"])
+        held = asked["batch"] * asked["length"] * (per_word + asked["layers"] * asked["heads"] * asked["length"])
+    else:
+        width = asked["dim"] + 2 * asked["longest"] + 2
+        held = min(AT_ONCE, networks(asked)) * asked["batch"] * (2 * asked["items"] + 1) * width
+    if held > LARGEST:
+        raise BadInput(
+            f"the numbers of a step must be at most {LARGEST:,} to be timed beforehand; got about {held:,}. Train all the same, "
+            "or take fewer at once."
+        )
 
 
 def _language(params: Mapping[str, Any], asked: Mapping[str, Any], trial: "_Trial") -> float:
