@@ -53,8 +53,8 @@ def _check_size(study: str, asked: Mapping[str, Any]) -> None:
         held = min(AT_ONCE, networks(asked)) * asked["batch"] * (2 * asked["items"] + 1) * width
     if held > LARGEST:
         raise BadInput(
-            f"the numbers of a step must be at most {LARGEST:,} to be timed beforehand; got about {held:,}. Train all the same, "
-            "or take fewer at once."
+            f"the numbers of a step must be at most {LARGEST:,} to be timed beforehand; got about {held:,}. Train all "
+            "the same, or take fewer at once."
         )
 
 
