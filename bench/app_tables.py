@@ -39,7 +39,7 @@ def app_lines(figures: dict[str, Any]) -> list[str]:
             f"prompt of them {median(row['prompt_s']):.2f} s |",
             f"| the mouse on a cell, until both maps say its number | under 50 ms | "
             f"**{1000 * median(row['hover_s']):.0f} ms**, slowest {1000 * max(row['hover_s']):.0f} ms |",
-            f"| a step of the slider of a circuit's size, on the page | under 100 ms | "
+            f"| a step of the slider of a circuit's size, on the page with its curve, up to 3,000 edges | under 100 ms | "
             f"**{1000 * median(row['step_s']):.0f} ms**, slowest {1000 * max(row['step_s']):.0f} ms |",
         ]
         stops = [one for each in row["stop_s"].values() for one in each]

@@ -20,6 +20,8 @@ from workbench.methods import METHODS
 from workbench.models import load
 from workbench.store import Store
 from workbench.tasks import TASKS
+from workbench.views.circuit_size import CircuitSize
+from workbench.widgets.layered import MOST
 
 TASK = {"n": 8, "seed": 0}
 # How many edges of the circuit are shown: the largest of them are replaced.
@@ -80,6 +82,10 @@ def pages(ref: str, repeats: int) -> dict[str, Any]:
             for seed in range(repeats + 1)
         ]
         heads = store.compute(METHODS["atp"], model, pairs)
+        # Half of them are held out.
+        found = store.compute(METHODS["discover"], model, TASKS["ioi"](model, **TASK | {"n": 2 * TASK["n"]}))
+        # From the last size but one of those that are drawn whole; two steps on, as many edges are drawn as ever are.
+        size = sorted(one for one in CircuitSize(found).sizes if one <= MOST)[-2]
         del model
         row: dict[str, Any] = {"model": ref, "prompts": len(pairs), "start_s": [], "first_page_s": [], "form_s": []}
         for _ in range(repeats):
@@ -89,7 +95,7 @@ def pages(ref: str, repeats: int) -> dict[str, Any]:
                 row["first_page_s"].append(shown)
                 row["form_s"].append(form)
         with _browsed(playwright, folder) as (_, tab, url):
-            row["step_s"] = _stepped(tab, f"{url}/circuits?result={circuits[0]}&size={SHOWN}", repeats)
+            row["step_s"] = _stepped(tab, f"{url}/circuits?result={found.origin.key}&size={size}", repeats)
         with _browsed(playwright, folder) as (_, tab, url):
             row |= _replaced(tab, [f"{url}/circuits?result={key}&size={SHOWN}" for key in circuits], repeats)
         with _browsed(playwright, folder) as (_, tab, url):

@@ -8,6 +8,7 @@ Circuits that are exact are in `known`.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from workbench.errors import one_of
 from workbench.graph import EdgeMask, Graph
@@ -50,6 +51,7 @@ def reference_names() -> list[str]:
     return sorted(file.stem for file in (DATA / "circuits").glob("*.json"))
 
 
+@cache
 def reference(name: str) -> Reference:
     """A published circuit by its id.
 
@@ -66,12 +68,15 @@ def reference(name: str) -> Reference:
     one_of("reference circuit", name, reference_names())
     read = json.loads((DATA / "circuits" / f"{name}.json").read_text(encoding="utf-8"))
     graph = Graph(**read["shape"])
+    mask = graph.mask(read["edges"])
+    # All who ask share it.
+    mask.setflags(write=False)
     return Reference(
         name=name,
         title=read["title"],
         model=read["model"],
         graph=graph,
-        mask=graph.mask(read["edges"]),
+        mask=mask,
         groups={group: tuple(nodes) for group, nodes in read["groups"].items()},
         source=tuple(read["source"]),
         convention=read["convention"],

@@ -21,8 +21,9 @@ class CircuitCards:
 
     def show(self, theme: str, width: int | float) -> None:
         """Show the Circuit of the view, or nothing."""
-        self.size.show(theme, width)
+        # First what the slider moves: a browser draws in the order in which it is told.
         self.network.show(theme, width)
+        self.size.show(theme, width)
         self.compared.show(theme, width)
         self.live.tint(theme)
         sizes, rows, shown = self._view.sizes, self._view.rows, self._view.shown

@@ -27,9 +27,10 @@ def kept_of(circuit: Circuit) -> Bool[np.ndarray, "edge"]:
 
 def strongest(circuit: Circuit, among: Bool[np.ndarray, "edge"], most: int = MOST) -> Bool[np.ndarray, "edge"]:
     """The edges of largest size among some, at most so many."""
-    order = np.argsort(-np.abs(np.nan_to_num(circuit.edge_scores.values)), kind="stable")
+    places = np.flatnonzero(among)
+    order = np.argsort(-np.abs(np.nan_to_num(circuit.edge_scores.values[places])), kind="stable")
     drawn = np.zeros_like(among)
-    drawn[order[among[order]][:most]] = True
+    drawn[places[order[:most]]] = True
     return drawn
 
 
