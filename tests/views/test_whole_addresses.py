@@ -71,6 +71,30 @@ def held(jobs, ref):
     return let, jobs.submit(ref, "held", lambda model, job: let.wait(20), "Held")
 
 
+@pytest.mark.parametrize("page", ["attention", "pairs"])
+def test_a_grid_or_a_check_whose_tab_was_closed_goes_on_though_its_model_is_not_at_hand(page, ref, models, tmp_path):
+    view, reads = PAGES[page]
+    jobs, store = Jobs(models), Store(tmp_path)
+    models.unload(ref)
+    let, _ = held(jobs, "tiny:repeat")
+    first = opened(view(jobs, store, model=ref, task="custom", rows=ROWS))
+    press = "show" if page == "attention" else "check"
+    getattr(first, press)()
+    assert first.status == "queued"
+    said = reads.written(first)
+    idle = opened(view(Jobs(Models(refuse)), store))
+    reads.restore(idle, said)
+    assert idle.status == "idle", "what nobody computes is not begun by an address"
+    again = opened(view(jobs, store))
+    reads.restore(again, said)
+    assert again.status == "queued"
+    let.set()
+    settle(again)
+    settle(first)
+    assert again.status == "done"
+    assert (again.grid if page == "attention" else again.baseline) is not None
+
+
 @pytest.mark.parametrize(("view", "reads"), [(Maps, maps_address), (Residual, residual_address)], ids=["maps", "residual"])
 def test_a_page_whose_tab_was_closed_goes_on_where_its_address_is_opened(view, reads, models, tmp_path):
     jobs, store = Jobs(models), Store(tmp_path)

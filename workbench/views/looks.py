@@ -98,7 +98,7 @@ class Looks(StopsSeveral, Expecting):
     def show(self, load: bool = True) -> None:
         """Show all heads on the prompt: at once where that is stored, else ask for them, unless that must not load the model.
 
-        A BadInput becomes a notice.
+        What is being computed of just this goes on here too. A BadInput becomes a notice.
         """
         try:
             asked = self.question()
@@ -106,7 +106,7 @@ class Looks(StopsSeveral, Expecting):
             self.tell("error", str(problem))
             return
         found = answers(self.store, {GRID: asked}).get(GRID)
-        if found is None and not load:
+        if found is None and not load and self.jobs.running(_grid_key(asked)) is None:
             return
         if self._question is None or asked.placed != self._question.placed:
             self.grid = None
@@ -117,7 +117,7 @@ class Looks(StopsSeveral, Expecting):
             self.status = "done"
             return
         store = self.store
-        self._several.ask(GRID, asked.placed, f"grid {asked.key}", lambda model, job: grid(model, asked, job, store))
+        self._several.ask(GRID, asked.placed, _grid_key(asked), lambda model, job: grid(model, asked, job, store))
         self.refresh()
 
     def _again(self) -> None:
@@ -215,3 +215,7 @@ class Looks(StopsSeveral, Expecting):
     def largest(self) -> list[tuple[int, int, float]]:
         """The largest numbers of the locked head, as query, key and number."""
         return [] if self.exact is None else largest(self.exact.values.values, TOP)
+
+
+def _grid_key(asked: Question) -> str:
+    return f"grid {asked.key}"

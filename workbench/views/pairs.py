@@ -155,11 +155,20 @@ class OwnPairs(Edited, Expecting):
             job.tell(measured_rows=some.rows)
             return measured(model, some, store, job)
 
-        self._begin(self.jobs, asked.placed, f"pairs {asked.key}", work, "Waiting for the model")
+        self._begin(self.jobs, asked.placed, _check_key(asked), work, "Waiting for the model")
         self.param.update(status="queued", baseline=None)
         self._measured = {}
         self._show()
         self.refresh()
+
+    def rejoin(self) -> None:
+        """Go on with a check of just these pairs that runs already: its page was closed, or another asked for it."""
+        try:
+            asked = self.ask("baseline", {}, {}, BUTTON)
+        except BadInput:
+            return
+        if self._job is None and self.jobs.running(_check_key(asked)) is not None:
+            self.check()
 
     def refresh(self) -> None:
         """Take over how far the jobs are; called from the page's own thread."""
@@ -214,6 +223,10 @@ class OwnPairs(Edited, Expecting):
             # The table may change; the code is of what was measured.
             self.param.update(baseline=job.result, measured_rows=job.found.get("measured_rows", ""))
             self._show()
+
+
+def _check_key(asked: Question) -> str:
+    return f"pairs {asked.key}"
 
 
 def _key(line: Line) -> str:

@@ -16,3 +16,4 @@ def restore(view: OwnPairs, query: Mapping[str, str]) -> None:
     asked = Query(query)
     asked.setting(view)
     asked.tell(view)
+    view.rejoin()
