@@ -21,6 +21,14 @@ FLAGS = [
 EXPECT = 12_000
 
 
+@pytest.fixture(autouse=True)
+def _light():
+    """What one page is the next begins with: after a test that left it dark the next one begins light."""
+    import panel as pn
+
+    pn.config.theme = "default"
+
+
 @pytest.fixture(scope="module")
 def chromium():
     if CHROMIUM is None:
