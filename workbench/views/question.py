@@ -81,8 +81,8 @@ class Question:
 
     def same_prompts(self, other: "Question | None") -> bool:
         """Whether another asks about the same prompts of the same model; of the user's own, those of the same stored result."""
-        mine = "" if self.task != CUSTOM else self.expected
-        return other is not None and self.pairs_key == other.pairs_key and (self.task != CUSTOM or mine == other.expected)
+        same = other is not None and self.pairs_key == other.pairs_key
+        return same and (self.task != CUSTOM or self.expected == other.expected)
 
     def pairs(self, model: Any) -> Any:
         """The Pairs that are asked about.
