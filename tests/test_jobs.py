@@ -121,6 +121,22 @@ def test_a_stopping_job_is_not_shared(jobs):
     assert second.result == "anew"
 
 
+def test_what_was_stopped_and_has_not_ended_is_waited_for_though_its_key_is_anothers(jobs):
+    assert jobs.idle
+    gate = Gate()
+    first = jobs.submit("a", "k", gate)
+    assert gate.reached.wait(SOON)
+    first.stop()
+    second = jobs.submit("a", "k", gate)
+    second.stop()
+    assert not second.live
+    assert not jobs.idle
+    threading.Timer(0.3, gate.go.set).start()
+    jobs.stop_all(SOON)
+    assert not first.live
+    assert jobs.idle
+
+
 def test_one_device_does_one_job_at_a_time_and_two_devices_two(jobs):
     lock, running, most = threading.Lock(), {"cpu": 0, "cuda": 0}, {"cpu": 0, "cuda": 0}
     together = threading.Barrier(2)

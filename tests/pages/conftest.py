@@ -21,6 +21,17 @@ FLAGS = [
 EXPECT = 12_000
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What stood on the page when its test failed, in the report."""
+    report = yield
+    tab = getattr(item, "funcargs", {}).get("tab")
+    if tab is not None and call.when == "call" and report.failed:
+        with suppress(Exception):
+            report.sections.append(("The page", f"{tab.url}\n{tab.locator('body').aria_snapshot(timeout=3000)[:6000]}"))
+    return report
+
+
 @pytest.fixture(autouse=True)
 def _light():
     """What one page is the next begins with: after a test that left it dark the next one begins light."""

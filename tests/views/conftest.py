@@ -44,14 +44,10 @@ def opened(view):
 
 
 def settle(view, seconds=60):
-    """Refresh until nothing is live, as the page does."""
+    """Refresh until nothing is live, as the page does, and no forecast either: a test goes on with the same model."""
     end = time.monotonic() + seconds
-    while view.live:
+    jobs = getattr(view, "jobs", None)
+    while view.live or not (jobs is None or jobs.idle):
         assert time.monotonic() < end, f"still {view.status}: {view.label}"
         time.sleep(0.01)
         view.refresh()
-    # What a view no longer waits for may still be in a forward pass, and a test goes on with the same model.
-    jobs = getattr(view, "jobs", None)
-    for job in [] if jobs is None else list(jobs._live.values()):
-        if job.stopping:
-            job.wait(seconds)

@@ -24,6 +24,8 @@ class Turns:
 
     def __init__(self):
         self._lines: OrderedDict[str, deque[tuple[Job, Placed | None]]] = OrderedDict()
+        # What the device works on; one that was stopped is here until it ends, though its key may be another's by then.
+        self.running: Job | None = None
 
     def put(self, owner: str, job: Job, placed: Placed | None) -> None:
         """One more job of an owner; of those who share a job each brings it forward."""
@@ -148,11 +150,21 @@ class Jobs:
 
     def stop_all(self, seconds: float | int = 0) -> None:
         """Stop every job, and wait up to `seconds` for each to end."""
-        jobs = list(self._live.values())
+        jobs = self._all()
         for job in jobs:
             job.stop()
         for job in jobs:
             job.wait(seconds)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits or runs, nor what was stopped and has not ended yet."""
+        return not any(job.live for job in self._all())
+
+    def _all(self) -> list[Job]:
+        """Every job that has not ended, and some that have."""
+        with self._changed:
+            return [*self._live.values(), *(turns.running for turns in self._turns.values() if turns.running is not None)]
 
     def _line_up(self, owner: str, job: Job, placed: Placed | None, label: str = "") -> None:
         if label:
@@ -189,6 +201,7 @@ class Jobs:
                 while (found := turns.next()) is None:
                     self._changed.wait()
                 owner, job, placed = found
+                turns.running = job
             job.run(lambda job=job, placed=placed: self._model(placed, job))
             if job.live and (job.wanted or job.key in self._lasting):
                 self._line_up(owner, job, placed)
@@ -199,6 +212,7 @@ class Jobs:
             if not job.live:
                 self._tell(job)
             # Else the last result would stay in memory until the next question.
+            turns.running = None
             del job, found
 
     def _tell(self, job: Job) -> None:

@@ -110,6 +110,7 @@ class RunsPage(Shell):
         view.param.watch(lambda *_: self._list(), ["entries", "search", *FILTERS])
         view.param.watch(lambda *_: self._tell_jobs(), "running")
         view.param.watch(lambda *_: self._draw(), ["result", "chosen"])
+        view.param.watch(lambda *_: self._ask(False), "chosen")
         view.param.watch(lambda event: self.undo.param.update(visible=bool(event.new)), "deleted")
         view.param.watch(lambda *_: self._address(), ["search", "chosen", *FILTERS])
         self.ruler.param.watch(lambda *_: pn.state.onload(self._draw), "pixels")
@@ -192,7 +193,6 @@ class RunsPage(Shell):
         """Draw the chosen result."""
         view, result = self.view, self.view.result
         self.chosen_card.visible = result is not None
-        self._ask(False)
         self.export.label = "Export this run" if view.chosen else "Export all shown"
         self.open.visible = bool(view.address)
         self.open.href = self._tinted(view.address) or None
