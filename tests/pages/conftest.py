@@ -28,7 +28,9 @@ def pytest_runtest_makereport(item, call):
     tab = getattr(item, "funcargs", {}).get("tab")
     if tab is not None and call.when == "call" and report.failed:
         with suppress(Exception):
-            report.sections.append(("The page", f"{tab.url}\n{tab.locator('body').aria_snapshot(timeout=3000)[:6000]}"))
+            stood = tab.locator("body").aria_snapshot(timeout=3000)
+            # From where its main part begins; the form at its side is long.
+            report.sections.append(("The page", f"{tab.url}\n{stood[max(0, stood.find('- main')) :][:6000]}"))
     return report
 
 

@@ -102,8 +102,9 @@ def test_the_slider_of_a_circuit_draws_it_anew_and_says_what_was_measured(circui
     tab, sized = circuit, views[-1].sizes
     count = {size: str(int(sized.kept(size).sum())) for size in sized.sizes}
     drawn(tab, edges=lambda found: str(found) == count[20])
-    assert tab.get_by_text(sized.words(20), exact=True).count() == 1
+    tab.get_by_text(sized.words(20), exact=True).wait_for(timeout=EXPECT)
     slider = tab.get_by_role("slider").first
+    until(tab, lambda: slider.get_attribute("aria-valuetext") == "20")
     slider.focus()
     slider.press("ArrowRight")
     after = sized.sizes[sized.sizes.index(20) + 1]

@@ -149,6 +149,7 @@ def test_own_pairs_in_the_form_must_be_those_of_the_result_shown(jobs, store, mo
     other.open(first.key)
     assert other.rows == ELSE, "those of the result are not kept"
     assert not other.answered
+    assert other.attention.prompts == ["prompt 1", "prompt 2", "prompt 3"], "the names are of other pairs"
     other.choose(Cell(1, 2))
     settle(other)
     assert other.attention.scores is None

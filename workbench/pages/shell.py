@@ -17,6 +17,7 @@ from workbench.pages import palettes
 from workbench.pages.header import Header
 from workbench.pages.in_turn import take_turns
 from workbench.pages.late import after_load, late
+from workbench.pages.mended import SCRIPTS, mend
 from workbench.pages.ruler import Ruler
 from workbench.pages.session import attend, tell_ends, visited
 from workbench.pages.shown import PADDING
@@ -228,8 +229,9 @@ def alone(page: pmui.Page) -> pmui.Page:
 
 def opened(make: Callable[[], Shell]) -> pmui.Page:
     """A page made for the session that asks for it, set to what the session's URL says."""
-    pn.extension("plotly", notifications=True, exception_handler=_failed)
+    pn.extension("plotly", notifications=True, exception_handler=_failed, js_files=SCRIPTS)
     take_turns()
+    mend()
     query = _query(pn.state.session_args)
     # Before anything is made: whatever is made light tells the page to be light once it stands.
     if pn.state.curdoc is not None:
