@@ -51,7 +51,7 @@ def test_every_page_is_served_to_this_machine_alone(asked, tmp_path):
     assert words[4:6] == [str(tmp_path / "apps" / f"{name}.py") for name in ("circuits", "heads")]
     assert (option(words, "--port"), option(words, "--address"), option(words, "--num-threads")) == ("5999", "127.0.0.1", "4")
     assert Path(option(words, "--setup")).is_file()
-    for name in ("--allow-websocket-origin", "--basic-auth", "--basic-login-template", "--index", "--show"):
+    for name in ("--allow-websocket-origin", "--basic-auth", "--basic-login-template", "--show"):
         assert name not in words
     assert not [name for name in env if name.startswith("WORKBENCH_") and name not in os.environ]
 
@@ -76,7 +76,9 @@ def test_limits_models_and_pages(asked, tmp_path):
     _, ran, _ = asked("--only", "heads")
     assert ran[4] == str(tmp_path / "apps" / "heads.py")
     assert not ran[5].endswith(".py")
-    assert "--index" not in ran
+    listed = Path(option(ran, "--index")).read_text(encoding="utf-8")
+    assert "{% for slug, title in items %}" in listed
+    assert "//" not in listed, "it asks no other server"
 
 
 def test_panels_own_options_are_passed_on(asked):

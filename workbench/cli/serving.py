@@ -57,7 +57,8 @@ def command(asked: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
     at_least("--workers", asked.workers, 1)
     words = [sys.executable, "-m", "panel", "serve", *map(str, files.values())]
     words += ["--port", str(asked.port), "--address", asked.address, "--num-threads", str(asked.workers)]
-    words += ["--index", str(files["index"])] if "index" in files else []
+    # Without the front page a list of the pages: Panel's own asks other servers for its letters.
+    words += ["--index", str(files.get("index", PAGES / "root.html"))]
     # Imports take seconds: better before the first visitor comes.
     words += ["--warm", "--setup", str(PAGES / "setup.py")]
     words += ["--show"] if asked.show else []
