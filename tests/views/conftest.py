@@ -47,7 +47,15 @@ def settle(view, seconds=60):
     """Refresh until nothing is live, as the page does, and no forecast either: a test goes on with the same model."""
     end = time.monotonic() + seconds
     jobs = getattr(view, "jobs", None)
-    while view.live or not (jobs is None or jobs.idle):
+
+    def rests():
+        return not view.live and (jobs is None or jobs.idle)
+
+    while True:
+        # What ended just now is taken over once more, and may ask for something new.
+        rested = rests()
+        view.refresh()
+        if rested and rests():
+            return
         assert time.monotonic() < end, f"still {view.status}: {view.label}"
         time.sleep(0.01)
-        view.refresh()
